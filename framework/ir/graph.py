@@ -1,0 +1,227 @@
+"""Node and Graph: a model as a `networkx.MultiDiGraph` whose edges are keyed by input port.
+
+A MultiDiGraph, because in a plain DiGraph ``x -> attention`` for q, k and v would collapse
+into one edge.  Nothing here recurses: a chain of 100,000 nodes is as good as one of ten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import networkx as nx
+
+from framework.errors import Place, ShapeError
+from framework.ir.attributes import ShapeAttr
+from framework.ir.conditions import Condition
+from framework.ir.dims import Symbols
+from framework.ir.match import Given
+from framework.ir.op import Array, Cost, Match, Op
+from framework.ir.types import TensorType
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One result of a node: the node's name and the number of its output."""
+
+    node: str
+    output: int = 0
+
+
+Wires = Mapping[str, Value | tuple[Value, ...]]
+"""What each input port of a node is connected to; several values at a variadic port."""
+
+
+class Input(Op, name="input", listed=False):
+    """A tensor that the user gives to the model.
+
+    y = the given array
+    """
+
+    signature = "-> y<@dtype>: *shape"
+    category = "constant"
+
+    shape: ShapeAttr
+    dtype: str = "float32"
+
+    def compute(self, *arrays: Array) -> Array:
+        """Inputs are filled by the session; there is nothing to compute."""
+        raise NotImplementedError(f"an input {self.shape} is given, not computed")
+
+    def cost(self, d: Match) -> Cost:
+        """Nothing."""
+        return Cost()
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A stored tensor; ``trainable`` is False for running statistics.
+
+    ``initial`` is the rule for a seeded start, ``fans`` the inputs and outputs of one unit.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    trainable: bool
+    initial: object
+    fans: tuple[int, int]
+
+    @property
+    def count(self) -> int:
+        """Number of elements."""
+        total = 1
+        for size in self.shape:
+            total *= size
+        return total
+
+
+@dataclass(slots=True)
+class Node:
+    """One use of an operator: its types, its stored weights, its place in the file."""
+
+    name: str
+    op: Op
+    outputs: tuple[TensorType, ...]
+    parameters: dict[str, str] = field(default_factory=dict)
+    place: Place | None = None
+    doc: str | None = None
+
+    @property
+    def scope(self) -> str:
+        """Path of the block copy that holds the node; empty at the top level."""
+        return self.name.rpartition(".")[0]
+
+    @property
+    def type(self) -> TensorType:
+        """Type of the first (plain) result."""
+        return self.outputs[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """One copy of a block: ``encoder.3`` of block ``encoder_block``, copy 3 of 12."""
+
+    path: str
+    block: str
+    copy: int = 0
+    copies: int = 1
+    place: Place | None = None
+    doc: str | None = None
+
+
+class Graph:
+    """A model: nodes with operators and types, edges keyed by input port.
+
+    ``graph.nx`` is the networkx graph; each node has its `Node` under the key "node", each
+    edge the number of the source's output under "output".
+    """
+
+    def __init__(self, name: str = "model", doc: str | None = None) -> None:
+        self.name = name
+        self.doc = doc
+        self.nx: nx.MultiDiGraph[str] = nx.MultiDiGraph(name=name)
+        self.symbols = Symbols()
+        self.examples: dict[str, int] = {}
+        self.outputs: dict[str, Value] = {}
+        self.parameters: dict[str, Parameter] = {}
+        self.scopes: dict[str, Scope] = {}
+        self.conditions: list[Condition] = []
+        self._nodes: dict[str, Node] = {}
+
+    def __repr__(self) -> str:
+        return f"<Graph {self.name}: {len(self._nodes)} nodes, {len(self.parameters)} parameters>"
+
+    def __len__(self) -> int:
+        return len(self._nodes)
+
+    def __iter__(self) -> Iterator[Node]:
+        return iter(self._nodes.values())
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._nodes
+
+    def __getitem__(self, name: str) -> Node:
+        return self._nodes[name]
+
+    @property
+    def inputs(self) -> dict[str, Node]:
+        """The input nodes by name, in order of declaration."""
+        return {node.name: node for node in self if isinstance(node.op, Input)}
+
+    def add_input(
+        self, name: str, type_: TensorType, place: Place | None = None, doc: str | None = None
+    ) -> Value:
+        """Declare an input of this type."""
+        self._insert(Node(name, Input(type_.shape, type_.dtype), (type_,), place=place, doc=doc))
+        return Value(name)
+
+    def add(self, node: Node, wires: Wires) -> None:
+        """Append a typed node; every value in ``wires`` must exist already."""
+        for port, value in flat(wires):
+            if value.node not in self._nodes:
+                raise ShapeError(f"{node.name}: nothing is called {value.node} (port {port})")
+        self._insert(node)
+        for port, value in flat(wires):
+            self.nx.add_edge(value.node, node.name, key=port, output=value.output)
+
+    def _insert(self, node: Node) -> None:
+        if node.name in self._nodes:
+            raise ShapeError(f"the name {node.name} is taken", code="duplicate-id")
+        self._nodes[node.name] = node
+        self.nx.add_node(node.name, node=node)
+
+    def type_of(self, value: Value) -> TensorType:
+        """Type of a node's result."""
+        return self._nodes[value.node].outputs[value.output]
+
+    def wires_of(self, name: str) -> dict[str, Value]:
+        """What each input port is connected to; ``xs.0``, ``xs.1`` for a variadic port."""
+        edges = self.nx.in_edges(name, keys=True, data="output")
+        return {port: Value(source, output) for source, _, port, output in edges}
+
+    def types_at(self, name: str) -> dict[str, TensorType]:
+        """Type at each connected input port."""
+        return {port: self.type_of(value) for port, value in self.wires_of(name).items()}
+
+    def given_to(self, name: str) -> dict[str, Given]:
+        """The types at each port as `Op.infer` wants them: a tuple at a variadic port."""
+        wires = grouped(self[name].op, self.wires_of(name))
+        return {
+            port: self.type_of(value)
+            if isinstance(value, Value)
+            else tuple(map(self.type_of, value))
+            for port, value in wires.items()
+        }
+
+    def users_of(self, name: str) -> list[str]:
+        """Names of the nodes that read a result of this one, each once, in order."""
+        return list(dict.fromkeys(target for _, target in self.nx.out_edges(name)))
+
+    def order(self) -> list[Node]:
+        """The nodes, each after everything that it reads."""
+        return [self._nodes[name] for name in nx.topological_sort(self.nx)]
+
+
+def flat(wires: Wires) -> Iterable[tuple[str, Value]]:
+    """Edges of a node: a variadic port ``xs`` gives ``xs.0``, ``xs.1``, …"""
+    for port, value in wires.items():
+        if isinstance(value, Value):
+            yield port, value
+        else:
+            yield from ((f"{port}.{i}", single) for i, single in enumerate(value))
+
+
+def grouped(op: Op, flat_wires: Mapping[str, Value]) -> dict[str, Value | tuple[Value, ...]]:
+    """The inverse of `flat`, in the order of the operator's signature."""
+    out: dict[str, Value | tuple[Value, ...]] = {}
+    for port in op.ports.inputs:
+        if port.variadic:
+            prefix = f"{port.name}."
+            members = [k for k in flat_wires if k.startswith(prefix)]
+            if members:
+                members.sort(key=lambda k: int(k.removeprefix(prefix)))
+                out[port.name] = tuple(flat_wires[k] for k in members)
+        elif port.name in flat_wires:
+            out[port.name] = flat_wires[port.name]
+    return out

@@ -1,0 +1,359 @@
+"""`Op`: everything the framework knows about one operator, in one class.
+
+An operator is a frozen dataclass.  Its fields are the YAML attributes; its methods are
+its rules.  A declaration is checked when the class is created.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from types import MappingProxyType
+from typing import Any, ClassVar, dataclass_transform
+
+import numpy as np
+from numpy.typing import NDArray
+
+from framework.errors import Mistake, ShapeError, did_you_mean
+from framework.ir.attributes import Attribute, Kind, attributes_of
+from framework.ir.conditions import Condition
+from framework.ir.dims import Dim, Shape, Size, substitute
+from framework.ir.match import Bound, Given, Match
+from framework.ir.signature import Port, Signature
+from framework.ir.types import GROUPS, TensorType, common_dtype, fixed_size
+
+Array = NDArray[Any]
+
+CATEGORIES = (
+    "convolution",
+    "embedding",
+    "position",
+    "normalization",
+    "linear",
+    "attention",
+    "product",
+    "activation",
+    "softmax",
+    "pooling",
+    "shape",
+    "padding",
+    "arithmetic",
+    "reduction",
+    "constant",
+)
+"""What an operator is for; styles turn a category into a look."""
+
+_REGISTRY: dict[str, type[Op]] = {}
+
+REGISTRY: Mapping[str, type[Op]] = MappingProxyType(_REGISTRY)
+"""All declared operators by name."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Work of one node: multiply-accumulates and elementwise operations; sizes may be symbolic."""
+
+    macs: Size = 0
+    elementwise: Size = 0
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(self.macs + other.macs, self.elementwise + other.elementwise)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """An example input that is not plain float32: integers lie in ``[low, high)``."""
+
+    shape: tuple[int, ...]
+    dtype: str = "float32"
+    low: int = 0
+    high: int = 2
+
+
+@dataclass(frozen=True)
+class Inference:
+    """What a node's types are: outputs, parameters, and what must still hold for them."""
+
+    outputs: tuple[TensorType, ...]
+    parameters: Mapping[str, TensorType]
+    conditions: tuple[Condition, ...]
+    match: Match = field(repr=False, compare=False)
+
+
+@dataclass_transform(frozen_default=True)
+class Op:
+    """An operator; subclasses declare ``signature``, ``category``, fields and rules.
+
+    A subclass with ``name=`` is registered (unless ``listed=False``: the framework's own,
+    not for models); one without is an abstract family.
+    """
+
+    name: ClassVar[str] = ""
+    signature: ClassVar[str] = ""
+    category: ClassVar[str] = ""
+    accepts: ClassVar[str] = "float"
+    """Group of dtypes that unmarked ports may have (a key of `ir.types.GROUPS`)."""
+    main: ClassVar[str | None] = None
+    """The attribute that may be written bare: ``linear: 128``."""
+    buffers: ClassVar[tuple[str, ...]] = ()
+    """Parameter slots that are stored but not learned (running statistics)."""
+    initial: ClassVar[Mapping[str, object]] = {}
+    """Initialiser of each parameter slot, e.g. ``{"weight": "he_normal"}``."""
+    random: ClassVar[bool] = False
+    """Does the result depend on a random generator?"""
+    views: ClassVar[bool] = False
+    """May a result of `compute` share memory with an input (and be read-only)?"""
+
+    ports: ClassVar[Signature]
+    attributes: ClassVar[tuple[Attribute, ...]]
+
+    def __init_subclass__(
+        cls, name: str | None = None, listed: bool = True, **keywords: Any
+    ) -> None:
+        super().__init_subclass__(**keywords)
+        if name is None:
+            return
+        if name in _REGISTRY:
+            raise TypeError(f"operator {name!r} is declared by {_REGISTRY[name]} and by {cls}")
+        dataclass(frozen=True, eq=True)(cls)
+        cls.name, cls.ports = name, Signature.parse(cls.signature)
+        cls.attributes = attributes_of(cls)
+        if len(cls.attributes) == 1 and cls.main is None:
+            cls.main = cls.attributes[0].name
+        check_declaration(cls)
+        if listed:
+            _REGISTRY[name] = cls
+
+    # ------------------------------------------------------------------ rules to override
+
+    def check(self) -> None:
+        """Refuse attribute values that no input could make legal (raise `Mistake`)."""
+
+    def derive(self, d: Match) -> Mapping[str, Bound]:
+        """Names that the signature cannot spell, such as output sizes."""
+        return {}
+
+    def has_slot(self, slot: str) -> bool:
+        """Is this optional parameter slot there?  By default its attribute says so."""
+        return bool(getattr(self, slot, False))
+
+    def compute(self, *arrays: Any) -> Any:
+        """The plain NumPy definition.
+
+        Takes arrays in the order of the signature (None where nothing is connected, a tuple
+        at a variadic port); returns an array, or a tuple of arrays for several outputs (and
+        for a variadic one, whatever their number).
+        """
+        raise NotImplementedError(f"{self.name} has no definition")
+
+    def prepare(self, types: Sequence[TensorType | None]) -> Callable[..., Any] | None:
+        """A faster function than `compute` for these types, or None.
+
+        One type for each array, in the order of the signature: None where nothing is connected,
+        the tensors of a variadic port one after another.
+        """
+        return None
+
+    def cost(self, d: Match) -> Cost:
+        """Work of one run; sizes may be symbolic."""
+        raise NotImplementedError(f"{self.name} has no cost")
+
+    def index_limit(self, d: Match) -> Mapping[str, Size]:
+        """For each port that takes positions in a table: the number of rows of the table."""
+        return {}
+
+    def fans(self, slot: str, shape: tuple[int, ...]) -> tuple[int, int]:
+        """Inputs and outputs of one unit, for initialisers; weights are [out, in, *window]."""
+        if len(shape) < 2:
+            return (shape[0], shape[0]) if shape else (1, 1)
+        window = int(np.prod(shape[2:], dtype=np.int64))
+        return shape[1] * window, shape[0] * window
+
+    @classmethod
+    def examples(cls) -> Iterator[tuple[Any, ...]]:
+        """Tuples (operator, input, …): shapes, `Sample`, None, or a list at a variadic port."""
+        raise NotImplementedError(f"{cls.name} has no examples")
+
+    @classmethod
+    def goldens(cls) -> Iterator[tuple[Op, tuple[Any, ...], Any]]:
+        """Tuples (operator, arrays, result) checked by hand."""
+        return iter(())
+
+    # ------------------------------------------------------------------ what follows from them
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """Attribute values by name."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
+
+    def output_names(self, count: int) -> tuple[str, ...]:
+        """Names of ``count`` outputs; those of a variadic port are numbered: ``y.0``, ``y.1``."""
+        names: list[str] = []
+        for port in self.ports.outputs:
+            if port.variadic:
+                names += (f"{port.name}.{i}" for i in range(count - len(names)))
+            else:
+                names.append(port.name)
+        return tuple(names)
+
+    def at(self, sizes: Mapping[str, Size]) -> Op:
+        """The operator with symbols in its attributes replaced by sizes."""
+        changed = {k: at_sizes(v, sizes) for k, v in self.values.items() if mentions_symbol(v)}
+        return replace(self, **changed) if changed else self  # type: ignore[type-var]
+
+    def match(self, given: Mapping[str, Given]) -> Match:
+        """Bind the signature's names to what is connected."""
+        found = Match(self.values)
+        for port in self.ports.tensors:
+            if port.name in given:
+                found.bind(port, given[port.name])
+            elif not port.optional:
+                raise ShapeError(f"input '{port.name}' is missing; expected {port}", code="in")
+        self._spread(found)
+        found.names.update(self.derive(found))
+        for port in self.ports.slots:  # after derive: what it says about slots is checked
+            if port.name in given:
+                found.bind(port, given[port.name])
+        return found
+
+    def infer(self, given: Mapping[str, Given]) -> Inference:
+        """Types of outputs and parameters.
+
+        Raises `ShapeError` for what can never fit whatever the sizes (ranks, dtypes);
+        comparisons of sizes that are not certain come back as conditions.
+        """
+        dtype = self._common(given)
+        found = self.match(given)
+        parameters = {
+            slot.name: TensorType(self._slot_shape(slot, found), slot.dtype or dtype)
+            for slot in self.ports.slots
+            if slot.name not in given and (not slot.optional or self.has_slot(slot.name))
+        }
+        outputs = tuple(
+            TensorType(shape, self._result_dtype(port, dtype))
+            for port in self.ports.outputs
+            for shape in found.results(port)
+        )
+        return Inference(outputs, parameters, tuple(found.conditions), found)
+
+    def _spread(self, found: Match) -> None:
+        """Give each attribute of kind "sizes" one value for each axis of ``*size``."""
+        size = found.names.get("size")
+        if not isinstance(size, tuple):
+            return
+        rank = len(size)
+        for attribute in self.attributes:
+            value = found.names[attribute.name]
+            if attribute.kind.name in ("sizes", "reals") and value is not None:
+                found.names[attribute.name] = spread(value, rank, attribute.name)
+
+    def _slot_shape(self, slot: Port, found: Match) -> Shape:
+        return tuple(fixed_size(size, f"{self.name}'s {slot.name}") for size in found.result(slot))
+
+    def _common(self, given: Mapping[str, Given]) -> str:
+        """The dtype that unmarked ports share; float32 where there is none."""
+        named: list[tuple[str, str]] = []
+        for port in self.ports.inputs:
+            for label, dtype in labelled_dtypes(port, given.get(port.name)):
+                if port.dtype is not None and dtype not in GROUPS[port.dtype]:
+                    raise dtype_error(label, dtype, port.dtype)
+                if port.dtype is None:
+                    named.append((label, dtype))
+        common = common_dtype(named)
+        if common is not None and common not in GROUPS[self.accepts]:
+            raise dtype_error(named[0][0], common, self.accepts)
+        return "float32" if common is None else common
+
+    def _result_dtype(self, port: Port, common: str) -> str:
+        if port.dtype is None:
+            return common
+        if port.dtype.startswith("@"):
+            return str(getattr(self, port.dtype[1:]))
+        return port.dtype
+
+
+def labelled_dtypes(port: Port, given: Given | None) -> Iterable[tuple[str, str]]:
+    """Name and dtype of each tensor at a port."""
+    if isinstance(given, TensorType):
+        yield port.name, given.dtype
+    elif given is not None:
+        for number, tensor in enumerate(given):
+            yield f"{port.name}.{number}", tensor.dtype
+
+
+def dtype_error(label: str, dtype: str, group: str) -> ShapeError:
+    """``x is int64; it must be float``."""
+    return ShapeError(
+        f"{label} is {dtype}; it must be {group}",
+        code="dtype",
+        hint="cast it first, or declare another dtype for the input",
+    )
+
+
+def spread(value: Any, rank: int, what: str) -> tuple[Any, ...]:
+    """One value for each of ``rank`` axes.
+
+    >>> spread(3, 2, "kernel")
+    (3, 3)
+    """
+    if not isinstance(value, tuple):
+        return (value,) * rank
+    if len(value) != rank:
+        raise ShapeError(
+            f"{what} has {len(value)} values {list(value)}, the input has {rank} spatial axes"
+        )
+    return value
+
+
+def mentions_symbol(value: object) -> bool:
+    """Is there a symbolic size anywhere in an attribute's value?"""
+    if isinstance(value, tuple):
+        return any(map(mentions_symbol, value))
+    return isinstance(value, Dim)
+
+
+def at_sizes(value: Any, sizes: Mapping[str, Size]) -> Any:
+    """An attribute's value with symbols replaced."""
+    if isinstance(value, tuple):
+        return tuple(at_sizes(item, sizes) for item in value)
+    return substitute(value, sizes) if isinstance(value, Dim) else value
+
+
+def check_declaration(cls: type[Op]) -> None:
+    """Raise TypeError for an operator that is not fully declared."""
+    if not cls.__doc__ or cls.__doc__.startswith(f"{cls.__name__}("):
+        raise TypeError(f"operator {cls.name!r} has no docstring")
+    if cls.category not in CATEGORIES:
+        raise TypeError(f"operator {cls.name!r} has the unknown category {cls.category!r}")
+    if cls.main is not None and cls.main not in [a.name for a in cls.attributes]:
+        raise TypeError(f"operator {cls.name!r} has no attribute {cls.main!r} to be its main one")
+    for slot in cls.ports.slots:
+        if slot.name not in cls.initial:
+            raise TypeError(f"operator {cls.name!r} has no initialiser for {slot.name!r}")
+
+
+def find_op(name: str) -> type[Op]:
+    """The operator called ``name``; raises `Mistake` with the nearest name."""
+    if name not in _REGISTRY:
+        raise Mistake(
+            f"there is no operator '{name}'",
+            hint=did_you_mean(name, _REGISTRY),
+            code="unknown-operator",
+        )
+    return _REGISTRY[name]
+
+
+__all__ = [
+    "CATEGORIES",
+    "REGISTRY",
+    "Array",
+    "Cost",
+    "Inference",
+    "Kind",
+    "Match",
+    "Op",
+    "Sample",
+    "Size",
+    "find_op",
+    "spread",
+]

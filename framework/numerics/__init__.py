@@ -1,0 +1,1 @@
+"""Array mathematics on NumPy alone: knows neither operators nor graphs."""

@@ -1,0 +1,92 @@
+"""Linear maps and matrix products."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from framework.ir.dims import product
+from framework.ir.op import Array, Cost, Match, Op
+from framework.ir.types import broadcast
+
+
+class Linear(Op, name="linear"):
+    """Multiply the last axis by a weight matrix and add a bias.
+
+    y[..., o] = bias[o] + sum over c of x[..., c] * weight[o, c]
+    Source: Goodfellow et al. 2016, section 6.1; weight is [out, in] as in PyTorch.
+    """
+
+    signature = "x: *lead c, weight~: out c, bias~?: out -> y: *lead out"
+    category = "linear"
+    main = "out"
+    initial = {"weight": "xavier_uniform", "bias": "zeros"}
+
+    out: int
+    bias: bool = True
+
+    def compute(self, x: Array, weight: Array, bias: Array | None = None) -> Array:
+        """``x @ weight.T + bias``."""
+        y = x @ weight.T
+        return y if bias is None else y + bias
+
+    def cost(self, d: Match) -> Cost:
+        """One multiply-accumulate for each weight and position."""
+        rows = product(d.lead)
+        return Cost(rows * d.c * self.out, rows * self.out if self.bias else 0)
+
+    @classmethod
+    def examples(cls) -> Iterator[tuple[Any, ...]]:
+        """A matrix, a vector, and a batch without bias."""
+        yield cls(out=5), (2, 3, 4)
+        yield cls(out=5), (4,)
+        yield cls(out=3, bias=False), (7, 2)
+
+    @classmethod
+    def goldens(cls) -> Iterator[tuple[Op, tuple[Any, ...], Any]]:
+        """The weight is [out, in], not its transpose."""
+        weight = np.array([[1.0, 0.0], [2.0, 1.0], [0.0, 3.0]])
+        yield cls(out=3), (np.array([1.0, 10.0]), weight, np.array([0.0, 0.0, 1.0])), [1, 12, 31]
+
+
+class MatMul(Op, name="matmul"):
+    """Matrix product over the last two axes; leading axes broadcast, a vector is a row or column.
+
+    y[..., t, s] = sum over d of a[..., t, d] * b[..., d, s]
+    Source: ONNX MatMul-13; NumPy matmul.
+    """
+
+    signature = "a: *a, b: *b -> y: *y"
+    category = "product"
+    accepts = "number"
+
+    def derive(self, d: Match) -> dict[str, Any]:
+        """Check the inner sizes and broadcast the leading axes."""
+        a, b = d.a or (1,), d.b or (1,)
+        left = a if len(a) > 1 else (1, *a)
+        right = b if len(b) > 1 else (*b, 1)
+        d.require("==", left[-1], right[-2], "inner sizes of the product")
+        lead, conditions = broadcast([left[:-2], right[:-2]], "leading axes of the product")
+        d.conditions += conditions
+        rows = (left[-2],) if len(a) > 1 else ()
+        columns = (right[-1],) if len(b) > 1 else ()
+        return {"y": (*lead, *rows, *columns), "inner": left[-1]}
+
+    def compute(self, a: Array, b: Array) -> Array:
+        """``a @ b``."""
+        return np.asarray(a @ b)
+
+    def cost(self, d: Match) -> Cost:
+        """One multiply-accumulate for each output element and inner index."""
+        return Cost(product(d.y) * d.inner)
+
+    @classmethod
+    def examples(cls) -> Iterator[tuple[Any, ...]]:
+        """Matrices, broadcast batches, vectors on either side."""
+        yield cls(), (2, 3), (3, 4)
+        yield cls(), (2, 1, 3, 4), (5, 4, 6)
+        yield cls(), (3,), (2, 3, 4)
+        yield cls(), (2, 4, 3), (3,)
+        yield cls(), (3,), (3,)

@@ -1,0 +1,114 @@
+"""Padding: elements added before and after the axes of a tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import numpy as np
+
+from framework.errors import Mistake, ShapeError
+from framework.ir.attributes import Pads
+from framework.ir.dims import Size
+from framework.ir.op import Array, Cost, Match, Op, Sample
+from framework.ir.types import FLOATS
+
+
+class Pad(Op, name="pad"):
+    """Add elements before and after the last axes.
+
+    y[i] = x[i - before] inside; outside, for n elements at position p = i - before:
+        constant: ``value``                 reflect: mirrored at the edge element, |p|
+        edge: the edge element, x[0]        wrap: repeated from the other end, x[p mod n]
+
+    ``pads`` gives [before, after] for each of the last axes: [[1, 1]] pads the last axis,
+    [[0, 0], [2, 3]] the last as well.  Leading axes that it does not list are left alone.
+    Source: ONNX Pad-23; NumPy pad.  Negative pads (cropping) are the work of `slice`.
+    """
+
+    signature = "x: *shape -> y: *padded"
+    category = "padding"
+    accepts = "any"
+    main = "pads"
+
+    pads: Pads
+    mode: Literal["constant", "reflect", "edge", "wrap"] = "constant"
+    value: float = 0.0
+
+    def check(self) -> None:
+        """No negative pads, and a value only where it is used."""
+        for pair in self.pads:
+            if len(pair) != 2:
+                raise Mistake(f"pads has {list(pair)}; each axis needs [before, after]")
+            for pad in pair:
+                if isinstance(pad, int) and pad < 0:
+                    raise Mistake(
+                        f"pads has {pad}; a pad must not be negative", hint="slice crops a tensor"
+                    )
+        if self.value != 0 and self.mode != "constant":
+            raise Mistake(f"value {self.value} has no meaning with mode {self.mode}")
+
+    def derive(self, d: Match) -> dict[str, Any]:
+        """Sizes grow by their pads; a mirror needs enough elements."""
+        lead = len(d.shape) - len(self.pads)
+        if lead < 0:
+            raise ShapeError(f"pads lists {len(self.pads)} axes, x has {len(d.shape)}")
+        given: Any = d.types["x"]
+        check_value(self.value, given.dtype)
+        for number, pair in enumerate(self.pads):
+            for pad in pair:
+                self._require(d, pad, d.shape[lead + number], lead + number)
+        grown = (n + sum(pair) for n, pair in zip(d.shape[lead:], self.pads, strict=True))
+        return {"padded": (*d.shape[:lead], *grown)}
+
+    def _require(self, d: Match, pad: Size, size: Size, axis: int) -> None:
+        if pad == 0:
+            return
+        d.require("<=", 0, pad, f"0 and the pad of axis {axis}")
+        if self.mode == "reflect":
+            d.require("<=", pad, size - 1, f"pad and what a mirror has to show along axis {axis}")
+        elif self.mode != "constant":
+            d.require("<=", 1, size, f"1 and the size along axis {axis}")
+
+    def compute(self, x: Array) -> Array:
+        """NumPy's pad."""
+        pads: Any = [(0, 0)] * (x.ndim - len(self.pads)) + list(self.pads)
+        if not pads:
+            return x.copy()
+        if self.mode == "constant":
+            return np.pad(x, pads, constant_values=x.dtype.type(self.value))
+        return np.pad(x, pads, mode=self.mode)
+
+    def cost(self, d: Match) -> Cost:
+        """Nothing is computed, elements are only moved."""
+        return Cost()
+
+    @classmethod
+    def examples(cls) -> Iterator[tuple[Any, ...]]:
+        """All modes, some axes and all, other dtypes."""
+        yield cls(pads=((1, 2), (0, 3))), (2, 3, 4, 5)
+        yield cls(pads=((1, 0), (0, 2)), value=-1.5), (3, 4)
+        yield cls(pads=((2, 1), (1, 3)), mode="reflect"), (2, 3, 5)
+        yield cls(pads=((4, 1),), mode="edge"), (2, 3)
+        yield cls(pads=((1, 7),), mode="wrap"), (2, 3)
+        yield cls(pads=((1, 1),), value=1.0), Sample((2, 3), "bool")
+        yield cls(pads=((1, 2),), value=7.0), Sample((3,), "int64", high=9)
+
+    @classmethod
+    def goldens(cls) -> Iterator[tuple[Op, tuple[Any, ...], Any]]:
+        """What stands on either side, in each mode."""
+        x = np.array([1.0, 2.0, 3.0])
+        yield cls(pads=((1, 2),), value=9.0), (x,), [9, 1, 2, 3, 9, 9]
+        yield cls(pads=((2, 1),), mode="reflect"), (x,), [3, 2, 1, 2, 3, 2]
+        yield cls(pads=((2, 1),), mode="edge"), (x,), [1, 1, 1, 2, 3, 3]
+        yield cls(pads=((2, 1),), mode="wrap"), (x,), [2, 3, 1, 2, 3, 1]
+        yield cls(pads=((0, 1),)), (np.array([[1.0], [2.0]]),), [[1, 0], [2, 0]]
+
+
+def check_value(value: float, dtype: str) -> None:
+    """Refuse a value that a tensor of whole numbers or truth values cannot hold."""
+    if dtype in FLOATS:
+        return
+    low, high = (0, 1) if dtype == "bool" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+    if not (low <= value <= high and value == int(value)):
+        raise ShapeError(f"x is {dtype}, which cannot hold the value {value}", code="dtype")

@@ -1,0 +1,1 @@
+"""Graph -> graph: pure functions that return a new graph."""

@@ -1,0 +1,1 @@
+"""Running a model: weights and inputs from files, the plan, the session."""

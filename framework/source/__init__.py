@@ -1,0 +1,26 @@
+"""Strict YAML 1.2 reading in which every key and value knows its file, line and column.
+
+    load_source   file -> Source       size, encoding and existence, as InputError
+    read_yaml     Source -> YamlNode   a tree of Scalar, ListNode, MapNode; collects all mistakes
+
+Used by models and by styles alike. PyYAML supplies the event stream and nothing else: its
+loaders read YAML 1.1, keep the last of two equal keys, and lose the positions.
+"""
+
+from framework.source.load import load_source
+from framework.source.nodes import ListNode, MapNode, Scalar, YamlNode
+from framework.source.positions import MAX_BYTES
+from framework.source.read import MAX_NODES, read_yaml
+from framework.source.tree import MAX_DEPTH
+
+__all__ = [
+    "MAX_BYTES",
+    "MAX_DEPTH",
+    "MAX_NODES",
+    "ListNode",
+    "MapNode",
+    "Scalar",
+    "YamlNode",
+    "load_source",
+    "read_yaml",
+]

@@ -1,0 +1,146 @@
+"""`Document` -> typed `Graph`: constants, sizes, inputs, nodes, outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from framework.errors import Mistake, SpecError
+from framework.ir.dims import Size
+from framework.ir.facts import Facts
+from framework.ir.graph import Graph
+from framework.ir.types import TensorType
+from framework.spec.arguments import Binder, bind_lets, check_settings, setting
+from framework.spec.blocks import reserved_names
+from framework.spec.demands import Demands
+from framework.spec.document import DimSpec, Document, InputSpec
+from framework.spec.elaborate import Elaborator, TooLarge
+from framework.spec.frames import Frame, Result
+from framework.spec.report import Report
+from framework.spec.requirements import assume_requirements
+from framework.spec.values import PlacedMistake, Reported, Scope
+from framework.spec.wiring import resolve
+
+PLAIN_EXAMPLE = 2
+"""Size used for a dim without ``example``, where its bounds allow it."""
+
+
+def build(
+    document: Document, report: Report | None = None, settings: Mapping[str, object] | None = None
+) -> Graph:
+    """The typed graph of a model; raises `SpecError` with all problems, those of reading included.
+
+    ``settings`` give values to the model's arguments.
+    """
+    report = report if report is not None else Report()
+    graph = Builder(document, report, settings or {}).build()
+    if report.problems:
+        raise SpecError(report.problems)
+    return graph
+
+
+class Builder:
+    """Builds the top level of one document."""
+
+    def __init__(self, document: Document, report: Report, settings: Mapping[str, object]) -> None:
+        self.document = document
+        self.report = report
+        self.settings = [setting(name, value) for name, value in settings.items()]
+        self.graph = Graph(document.name, document.main.doc)
+        self.demands = Demands(report, Facts(self.graph.symbols))
+        self.frame = Frame(
+            document.main,
+            document,
+            Scope(broken=set(document.broken)),
+            reserved=reserved_names(document.main),
+        )
+
+    def build(self) -> Graph:
+        """The graph; problems go to the report."""
+        frame, main = self.frame, self.document.main
+        check_settings(self.settings, main, self.report)
+        given = {argument.key.raw: argument for argument in self.settings}
+        Binder(self.report).bind(frame, given, None, main.place)
+        for dim in self.document.dims:
+            self.report.attempt(dim.place, self.declare, dim)
+        bind_lets(frame, self.report)
+        assumed = assume_requirements(frame, self.report, self.demands)
+        if assumed is None:
+            return self.graph
+        self.graph.conditions += assumed
+        for spec in main.inputs:
+            self.report.attempt(spec.place, self.input, spec)
+        self.nodes()
+        self.demands.flush()
+        return self.graph
+
+    def nodes(self) -> None:
+        """The nodes, then the outputs."""
+        inputs = self.document.main.inputs
+        start = self.frame.results.get(inputs[0].name) if len(inputs) == 1 else None
+        elaborator = Elaborator(self.graph, self.report, self.demands)
+        try:
+            last = elaborator.nodes(self.document.main.nodes, start, self.frame)
+        except TooLarge:
+            return
+        self.outputs(last)
+
+    def declare(self, dim: DimSpec) -> None:
+        """One symbolic size, with the size used when nobody gives one."""
+        self.frame.scope.broken.add(dim.name)
+        options = {k: v.evaluate(self.frame.scope) for k, v in dim.options.items()}
+        example = options.pop("example", None)
+        symbols = self.graph.symbols
+        size = symbols.declare(
+            dim.name,
+            minimum=options.get("min", 1),
+            maximum=options.get("max"),
+            multiple_of=options.get("multiple_of", 1),
+        )
+        self.graph.examples[dim.name] = self.example(dim, example)
+        self.frame.scope.values[dim.name] = size
+        self.frame.scope.broken.discard(dim.name)
+
+    def example(self, dim: DimSpec, given: int | None) -> int:
+        """The example, which must be legal; without one, a small legal size."""
+        bounds = self.graph.symbols.bounds_of(dim.name)
+        if given is None:
+            least = max(bounds.minimum, PLAIN_EXAMPLE)
+            size = -(-least // bounds.multiple_of) * bounds.multiple_of
+            return size if bounds.maximum is None else min(size, bounds.maximum)
+        low = given < bounds.minimum
+        high = bounds.maximum is not None and given > bounds.maximum
+        if low or high or given % bounds.multiple_of:
+            fact = f"the example {given} of '{dim.name}' breaks its own bounds"
+            raise PlacedMistake(dim.options["example"].place, fact)
+        return given
+
+    def input(self, spec: InputSpec) -> None:
+        """One input; its sizes are known here, none is bound."""
+        self.frame.results[spec.name] = None
+        sizes: list[Size] = []
+        for axis in spec.shape.axes:
+            if axis is None:
+                hint = "give every axis a size; ... is for the ports of blocks"
+                raise PlacedMistake(spec.shape.place, "... cannot stand here", hint=hint)
+            value = self.frame.scope.evaluate(axis)
+            if isinstance(value, bool | str | float):
+                raise PlacedMistake(axis.place, f"expected a size, found {value}")
+            if isinstance(value, int) and value < 0:
+                raise PlacedMistake(axis.place, f"a size cannot be {value}", code="shape")
+            sizes.append(value)
+        type_ = TensorType(tuple(sizes), "float32" if spec.dtype is None else spec.dtype)
+        value_ = self.graph.add_input(spec.name, type_, spec.place, spec.doc)
+        self.frame.results[spec.name] = Result({"": value_})
+
+    def outputs(self, last: Result | None) -> None:
+        """The named outputs; without any, the last result."""
+        outputs = self.document.main.outputs
+        if not outputs and last is not None:
+            self.graph.outputs["output"] = last.plain
+        for output in outputs:
+            try:
+                self.graph.outputs[output.name] = resolve(output.node, last, self.frame)
+            except Reported:
+                continue
+            except Mistake as error:
+                self.report.mistake(error, output.node.place)

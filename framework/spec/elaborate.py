@@ -1,0 +1,179 @@
+"""Nodes of the document become nodes of the graph, typed as they are added.
+
+A node that fails is reported once and yields nothing (None); whatever reads it is skipped
+in silence.  Recursion follows the nesting of blocks in the text, never the graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from framework.errors import Mistake
+from framework.ir.conditions import Condition
+from framework.ir.dims import format_shape
+from framework.ir.graph import Graph, Value
+from framework.spec.blocks import BlockEntry, chosen_block
+from framework.spec.demands import Demands
+from framework.spec.document import NodeSpec
+from framework.spec.frames import Frame, Result
+from framework.spec.operators import OperatorAdder, sum_of
+from framework.spec.report import Report
+from framework.spec.sites import Site, resolve_first, sites
+from framework.spec.values import PlacedMistake, Reported
+from framework.spec.wiring import PortSpec, Wired, connect, ports_of_block, ports_of_op, resolve
+
+MAX_NODES = 250_000
+MAX_BLOCK_DEPTH = 40
+
+
+class TooLarge(Exception):
+    """The model has too many nodes; that has been reported."""
+
+
+class Elaborator:
+    """Walks the nodes of a frame and adds them to the graph."""
+
+    def __init__(self, graph: Graph, report: Report, demands: Demands) -> None:
+        self.graph = graph
+        self.report = report
+        self.demands = demands
+        self.operators = OperatorAdder(graph, report, demands)
+        self.entry = BlockEntry(graph, report, demands)
+        self.depth = 0
+
+    def nodes(self, specs: Iterable[NodeSpec], start: Result | None, frame: Frame) -> Result | None:
+        """A list of nodes, each reading the previous one; the last result."""
+        previous = start
+        for spec in specs:
+            previous = self.node(spec, previous, frame)
+        return previous
+
+    def node(self, spec: NodeSpec, previous: Result | None, frame: Frame) -> Result | None:
+        """One node with its copies; its mistakes are reported here, with the chain of blocks."""
+        result: Result | None = None
+        try:
+            if not spec.broken:
+                result = self.copies(spec, previous, frame)
+        except Reported:
+            pass
+        except Mistake as error:
+            known = set(error.notes)
+            notes = [note for note in frame.notes if note not in known]
+            self.report.mistake(error, spec.word.place, notes)
+        if spec.id is not None:
+            frame.results[spec.id.raw] = result
+        return result
+
+    def copies(self, spec: NodeSpec, previous: Result | None, frame: Frame) -> Result | None:
+        """The node, as often as ``repeat`` says; the result of the last copy."""
+        result = resolve_first(spec, previous, frame)
+        if spec.when is not None and not self.wanted(spec, frame):
+            return result
+        for site in sites(spec, self.name(spec, frame), previous, frame):
+            site.carried = result if site.number else None
+            result = self.build(site)
+            if result is None:
+                raise Reported
+        if result is not None and spec.shape is not None:
+            self.check_shape(spec, result, frame)
+        return result
+
+    def name(self, spec: NodeSpec, frame: Frame) -> str:
+        """The id, or a name after the operator or block; plain structures need none."""
+        if spec.id is not None:
+            return spec.id.raw
+        if spec.kind in ("residual", "sequence") and spec.repeat is None:
+            return ""
+        chosen = frame.choices.get(spec.label) if spec.kind == "use" else None
+        return frame.fresh(spec.label if chosen is None else chosen.block.name)
+
+    def wanted(self, spec: NodeSpec, frame: Frame) -> bool:
+        """The node's ``when``."""
+        value = frame.scope.evaluate(spec.when) if spec.when is not None else True
+        if isinstance(value, bool):
+            return value
+        place = spec.when.place if spec.when is not None else spec.place
+        raise PlacedMistake(place, f"a condition must be true or false, not {value}")
+
+    def build(self, site: Site) -> Result | None:
+        """One copy of a node."""
+        if len(self.graph) >= MAX_NODES:
+            fact = f"the model has more than {MAX_NODES:,} nodes"
+            self.report.add("size", fact, site.spec.place, "repeat fewer blocks")
+            raise TooLarge
+        match site.spec.kind:
+            case "use":
+                return self.block(site)
+            case "residual":
+                return self.residual(site)
+            case "sequence":
+                return self.nodes(site.spec.body, site.begin(), site.inner)
+        if site.spec.op is None:
+            raise Reported
+        return self.operators.add(site, self.wires(site, ports_of_op(site.spec.op)))
+
+    def wires(self, site: Site, ports: tuple[PortSpec, ...]) -> Wired:
+        """Values by port; from the second copy on, the first port gets the previous copy's."""
+        found = connect(site.spec, ports, site.previous, site.frame)
+        if site.carried is not None and ports:
+            value = site.carried.plain
+            found[ports[0].name] = (value,) if ports[0].variadic else value
+        return found
+
+    def block(self, site: Site) -> Result | None:
+        """``use``: a block's nodes in a frame of its own."""
+        chosen = chosen_block(site)
+        if self.depth >= MAX_BLOCK_DEPTH:
+            fact = (
+                f"block '{chosen.block.name}' uses itself, or blocks nest deeper than {self.depth}"
+            )
+            raise PlacedMistake(site.spec.word.place, fact, code="recursion")
+        wires = self.wires(site, ports_of_block(chosen.block))
+        frame = self.entry.enter(site, chosen, wires)
+        start = next(iter(frame.results.values()), None)
+        self.depth += 1
+        try:
+            last = self.nodes(chosen.block.nodes, start, frame)
+        finally:
+            self.depth -= 1
+        if not chosen.block.outputs:
+            return last
+        values = {o.name: resolve(o.node, last, frame) for o in chosen.block.outputs}
+        return Result(values)
+
+    def residual(self, site: Site) -> Result | None:
+        """Body plus skip; both must have exactly one shape (nothing broadcasts)."""
+        spec, start, frame = site.spec, site.begin(), site.inner
+        body = self.nodes(spec.body, start, frame)
+        skip = start if spec.skip is None else self.nodes(spec.skip, start, frame)
+        if body is None or skip is None:
+            raise Reported
+        branches = (body.plain, skip.plain)
+        self.check_branches(site, *branches)
+        return sum_of(site, self.operators, branches)
+
+    def check_branches(self, site: Site, body: Value, skip: Value) -> None:
+        """The two branches of a residual must agree in rank and in every size."""
+        left, right = self.graph.type_of(body).shape, self.graph.type_of(skip).shape
+        text = f"the body gives {format_shape(left)}, the skip {format_shape(right)}"
+        what = f"residual: {text}"
+        if len(left) != len(right):
+            raise Mistake(what, code="shape")
+        pairs = zip(left, right, strict=True)
+        conditions = [Condition("==", a, b, what) for a, b in pairs]
+        if not self.demands.check(conditions, site.spec.word.place, "", site.frame.notes):
+            raise Reported
+
+    def check_shape(self, spec: NodeSpec, result: Result, frame: Frame) -> None:
+        """``shape:`` is a checked comment; a node that breaks it is still typed."""
+        if spec.shape is None:
+            return
+        want = spec.shape.evaluate(frame.scope)
+        have = self.graph.type_of(result.plain).shape
+        fact = f"the result is {format_shape(have)}"
+        if len(want) != len(have):
+            fact = f"{fact}, not {format_shape(want)}"
+            self.report.add("shape", fact, spec.shape.place, None, frame.notes)
+            return
+        conditions = [Condition("==", a, b, fact) for a, b in zip(have, want, strict=True)]
+        self.demands.check(conditions, spec.shape.place, "", frame.notes)

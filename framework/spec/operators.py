@@ -1,0 +1,189 @@
+"""One operator of the document becomes one node of the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from framework.errors import Mistake, Problem, did_you_mean
+from framework.ir.graph import Graph, Node, Parameter, Value
+from framework.ir.op import Inference, Op, find_op
+from framework.ir.types import TensorType
+from framework.spec.demands import Demands
+from framework.spec.frames import Result, join
+from framework.spec.report import Report
+from framework.spec.sites import Site
+from framework.spec.values import PlacedMistake, Reported
+from framework.spec.wiring import Wired
+
+
+class OperatorAdder:
+    """Types operators and adds them, with their parameters, to a graph."""
+
+    def __init__(self, graph: Graph, report: Report, demands: Demands) -> None:
+        self.graph = graph
+        self.report = report
+        self.demands = demands
+
+    def add(self, site: Site, wires: Wired) -> Result:
+        """The node's result; raises what is wrong with it."""
+        op = self.instance(site)
+        return self.append(site, op, wires, site.name)
+
+    def append(self, site: Site, op: Op, wires: Wired, name: str) -> Result:
+        """Add an operator under a name in the site's frame."""
+        inference = self.infer(site, op, wires)
+        parameters = self.parameters(site, op, inference)
+        place, path = site.spec.word.place, join(site.frame.path, name)
+        node = Node(path, op, inference.outputs, parameters, place, site.spec.doc)
+        self.graph.add(node, wires)
+        names = output_names(op, len(inference.outputs))
+        return Result({name: Value(path, i) for i, name in enumerate(names)})
+
+    def instance(self, site: Site) -> Op:
+        """The operator with its attributes evaluated."""
+        cls = site.spec.op
+        if cls is None:
+            raise Reported
+        values: dict[str, Any] = {}
+        further: list[tuple[str, Any]] = []
+        declared = {attribute.name: attribute for attribute in cls.attributes}
+        for name, pending in site.spec.attributes.items():
+            value = pending.evaluate(site.frame.scope)
+            if name in declared:
+                values[name] = value
+            else:
+                further.append((name, value))
+        for attribute in cls.attributes:
+            if attribute.kind.name == "named":
+                values[attribute.name] = tuple(further)
+        op = cls(**values)
+        try:
+            op.check()
+        except Mistake as error:
+            raise prefixed(error, op) from None
+        return op
+
+    def infer(self, site: Site, op: Op, wires: Wired) -> Inference:
+        """Types by the operator's rules; what must hold is demanded here."""
+        given: dict[str, TensorType | tuple[TensorType, ...]] = {}
+        for port, value in wires.items():
+            if isinstance(value, Value):
+                given[port] = self.graph.type_of(value)
+            else:
+                given[port] = tuple(map(self.graph.type_of, value))
+        try:
+            inference = op.infer(given)
+        except Mistake as error:
+            raise prefixed(error, op) from None
+        place, notes = site.spec.word.place, site.frame.notes
+        if not self.demands.check(inference.conditions, place, f"{op.name}: ", notes):
+            raise Reported
+        return inference
+
+    # ------------------------------------------------------------------ parameters
+
+    def parameters(self, site: Site, op: Op, inference: Inference) -> dict[str, str]:
+        """Stored tensors by slot: new ones, shared ones, tied ones."""
+        for slot, (key, _) in site.spec.tied.items():
+            if slot not in inference.parameters:
+                slots = ", ".join(inference.parameters) or "none"
+                hint = did_you_mean(slot, inference.parameters) or f"weights: {slots}"
+                fact = f"{op.name} has no weight '{slot}'"
+                raise PlacedMistake(key.place, fact, hint=hint, code="unknown-weight")
+        self.check_initial(site, op, inference)
+        return {
+            slot: self.parameter(site, op, slot, type_)
+            for slot, type_ in inference.parameters.items()
+        }
+
+    def parameter(self, site: Site, op: Op, slot: str, type_: TensorType) -> str:
+        """Name of the stored tensor at a slot."""
+        shape = tuple(int(str(size)) for size in type_.shape)
+        if slot in site.spec.tied:
+            return self.tied(site, op, slot, shape)
+        name = join(site.stored, slot)
+        known = self.graph.parameters.get(name)
+        if known is not None:
+            place = site.spec.share.place if site.spec.share else site.spec.word.place
+            self.check_shared(known, shape, site, place)
+            return name
+        if site.spec.share is not None and site.spec.share.raw != "copies":
+            fact = f"'{site.spec.share.raw}' has no weight '{slot}'"
+            raise PlacedMistake(site.spec.share.place, fact, code="unknown-weight")
+        self.graph.parameters[name] = Parameter(
+            name,
+            shape,
+            type_.dtype,
+            slot not in op.buffers,
+            initial_rule(site.spec.initial, op, slot),
+            op.fans(slot, shape),
+        )
+        return name
+
+    def check_initial(self, site: Site, op: Op, inference: Inference) -> None:
+        """``init:`` may only name slots that the node has."""
+        for slot in site.spec.initial:
+            if slot is not None and slot not in inference.parameters:
+                hint = did_you_mean(slot, inference.parameters)
+                hint = hint or f"weights: {', '.join(inference.parameters) or 'none'}"
+                fact = f"init: {op.name} has no weight '{slot}'"
+                raise Mistake(fact, hint=hint, code="unknown-weight")
+
+    def tied(self, site: Site, op: Op, slot: str, shape: tuple[int, ...]) -> str:
+        """``weights: {weight: embed.weight}``: an earlier node's tensor."""
+        _, target = site.spec.tied[slot]
+        first, _, rest = target.raw.partition(".")
+        stored = site.frame.stored.get(first)
+        name = join(stored.path, rest) if stored is not None else target.raw
+        known = self.graph.parameters.get(name)
+        if known is None:
+            if first in site.frame.results and site.frame.results[first] is None:
+                raise Reported
+            prefix = join(site.frame.weights, "")
+            options = [n.removeprefix(f"{prefix}.") for n in self.graph.parameters]
+            fact = f"there is no weight '{target.raw}'"
+            hint = did_you_mean(target.raw, options)
+            raise PlacedMistake(target.place, fact, hint=hint, code="unknown-weight")
+        self.check_shared(known, shape, site, target.place)
+        return name
+
+    def check_shared(
+        self, known: Parameter, shape: tuple[int, ...], site: Site, place: Any
+    ) -> None:
+        """A shared tensor must have the shape that this node needs."""
+        if known.shape != shape:
+            fact = f"the shared weight {known.name} is {list(known.shape)}"
+            fact += f", this node needs {list(shape)}"
+            self.report.problem(Problem("shape", fact, place, None, site.frame.notes))
+            raise Reported
+
+
+def initial_rule(given: Mapping[str | None, Any], op: Op, slot: str) -> object:
+    """The user's rule for this slot; a rule for the whole node leaves biases and statistics alone."""
+    if slot in given:
+        return given[slot]
+    general = slot not in op.buffers and op.initial[slot] not in ("zeros", "ones")
+    return given[None] if None in given and general else op.initial[slot]
+
+
+def output_names(op: Op, count: int) -> list[str]:
+    """Names of an operator's results; numbered ones at a variadic output."""
+    names = [port.name for port in op.ports.outputs]
+    if len(names) == count and not op.ports.outputs[0].variadic:
+        return names
+    return [f"{names[0]}{i}" for i in range(count)]
+
+
+def prefixed(error: Mistake, op: Op) -> Mistake:
+    """The same fact, with the operator's name before it."""
+    fact = error.fact if error.fact.startswith(op.name) else f"{op.name}: {error.fact}"
+    out = Mistake(fact, hint=error.hint, notes=error.notes, code=error.code)
+    out.place = error.place
+    return out
+
+
+def sum_of(site: Site, adder: OperatorAdder, branches: tuple[Value, ...]) -> Result:
+    """The addition at the end of a residual; its name is free in the frame."""
+    name = site.name if site.name else site.frame.fresh("add")
+    return adder.append(site, find_op("add")(), {"xs": branches}, name)

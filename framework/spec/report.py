@@ -1,0 +1,75 @@
+"""Collect problems while reading goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
+
+from framework.errors import Mistake, Place, Problem, did_you_mean
+from framework.source import MapNode, YamlNode
+from framework.spec.values import Reported, shape_of
+
+T = TypeVar("T")
+
+
+class Report:
+    """The problems of one load, and the ways in which they are found."""
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+        self.marks = 0
+        """Grows with every mistake met, those included that have been reported before."""
+        self._seen: set[tuple[str, Place | None]] = set()
+
+    def __len__(self) -> int:
+        return len(self.problems)
+
+    def problem(self, problem: Problem) -> None:
+        """Record a problem; the same code at the same place again is not news."""
+        self.marks += 1
+        key = (problem.code, problem.place)
+        if problem.place is None or key not in self._seen:
+            self._seen.add(key)
+            self.problems.append(problem)
+
+    def add(
+        self,
+        code: str,
+        fact: str,
+        place: Place | None,
+        hint: str | None = None,
+        notes: Sequence[str] = (),
+    ) -> None:
+        """Record a problem given by its parts."""
+        self.problem(Problem(code, fact, place, hint, tuple(notes)))
+
+    def mistake(self, error: Mistake, place: Place | None, notes: Iterable[str] = ()) -> None:
+        """Record a bare fact at ``place``, or at its own place if it knows one."""
+        self.problem(Problem.of(error, place, notes))
+
+    def attempt(self, place: Place, function: Callable[..., T], *arguments: object) -> T | None:
+        """The function's result; None where it raised a mistake, which is recorded."""
+        try:
+            return function(*arguments)
+        except Reported:
+            self.marks += 1
+            return None
+        except Mistake as error:
+            self.mistake(error, place)
+            return None
+
+    def mapping(self, node: YamlNode | None, what: str) -> MapNode | None:
+        """``node`` if it is a mapping; otherwise a problem."""
+        if node is None or isinstance(node, MapNode):
+            return node
+        self.add("structure", f"{what} must be a mapping, not a {shape_of(node)}", node.place)
+        return None
+
+    def keys(self, node: MapNode, allowed: Sequence[str], what: str) -> bool:
+        """Report keys that are not allowed here; True when there are none."""
+        before = len(self)
+        for key, _ in node:
+            if key.value not in allowed:
+                hint = did_you_mean(key.value, allowed) or f"keys: {', '.join(allowed)}"
+                self.add("unknown-key", f"{what} has no key '{key.raw}'", key.place, hint)
+        return len(self) == before

@@ -1,0 +1,123 @@
+"""Where each copy of a node is put: its name, its stored weights, what it reads first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from framework.errors import Mistake, did_you_mean
+from framework.spec.document import NodeSpec
+from framework.spec.frames import Frame, Result, Stored, join
+from framework.spec.values import PlacedMistake, Reported
+from framework.spec.wiring import resolve
+
+MAX_REPEAT = 100_000
+COPIES = "copies"
+
+
+@dataclass
+class Site:
+    """One copy of a node: ``name`` in its frame, ``stored`` the path of its weights.
+
+    ``carried`` is the previous copy's result, which replaces the first input.
+    """
+
+    spec: NodeSpec
+    frame: Frame
+    name: str
+    stored: str
+    previous: Result | None
+    carried: Result | None = None
+    number: int = 0
+    count: int | None = None
+
+    @property
+    def path(self) -> str:
+        """Name of the node in the graph, or of the scope."""
+        return join(self.frame.path, self.name)
+
+    @property
+    def inner(self) -> Frame:
+        """The frame of the lists inside a structure: its own when it is repeated."""
+        if self.count is None:
+            return self.frame
+        return self.frame.copy(self.name, self.frame.scope, self.stored)
+
+    def begin(self) -> Result | None:
+        """What a structure starts with; also a node's result where the node vanishes."""
+        if self.carried is not None:
+            return self.carried
+        if self.spec.of is not None:
+            return single(resolve_first(self.spec, self.previous, self.frame))
+        if self.spec.wiring is not None:
+            return single(resolve_first(self.spec, self.previous, self.frame))
+        return self.previous
+
+
+def single(result: Result | None) -> Result:
+    """The result, which must not be broken."""
+    if result is None:
+        raise Reported
+    return result
+
+
+def resolve_first(spec: NodeSpec, previous: Result | None, frame: Frame) -> Result | None:
+    """The first value that a node names."""
+    reference = spec.of
+    if reference is None and spec.wiring is not None:
+        reference = next(spec.wiring.references(), None)
+    if reference is None:
+        return previous
+    return Result({"": resolve(reference, previous, frame)})
+
+
+def sites(spec: NodeSpec, name: str, previous: Result | None, frame: Frame) -> Iterator[Site]:
+    """The copies of a node in order; the caller sets ``carried`` on all but the first."""
+    if spec.repeat is None:
+        stored = stored_path(spec, name, frame)
+        if name:
+            frame.stored[name] = Stored(stored)
+        yield Site(spec, frame, name, stored, previous)
+        return
+    count = spec.repeat.evaluate(frame.scope)
+    if not 0 <= count <= MAX_REPEAT:
+        fact = f"repeat must be from 0 to {MAX_REPEAT:,}, not {count:,}"
+        raise PlacedMistake(spec.repeat.place, fact, code="repeat")
+    for number in range(count):
+        copy = frame.at_copy(number)
+        stored = stored_path(spec, name, frame, number, count)
+        yield Site(spec, copy, f"{name}.{number}", stored, previous, None, number, count)
+    frame.stored[name] = Stored(stored_path(spec, name, frame), count)
+
+
+def stored_path(
+    spec: NodeSpec, name: str, frame: Frame, number: int | None = None, count: int = 1
+) -> str:
+    """Path of a node's stored weights: its own, or those of the node that it shares."""
+    own = join(frame.weights, name)
+    if spec.share is None:
+        return own if number is None else f"{own}.{number}"
+    if spec.share.raw == COPIES:
+        if spec.repeat is None:
+            raise PlacedMistake(spec.share.place, "share: copies needs repeat:", code="share")
+        return own if number is None else f"{own}.0"
+    other = frame.stored.get(spec.share.raw)
+    if other is None:
+        raise unknown_share(spec, frame)
+    if other.copies is None or number is None:
+        return other.path
+    if count > other.copies:
+        fact = f"'{spec.share.raw}' has {other.copies} copies, this node has {count}"
+        raise PlacedMistake(spec.share.place, fact, code="share")
+    return f"{other.path}.{number}"
+
+
+def unknown_share(spec: NodeSpec, frame: Frame) -> Mistake:
+    """``share`` names nothing that came before."""
+    word = spec.share if spec.share is not None else spec.word
+    if word.raw in frame.results and frame.results[word.raw] is None:
+        raise Reported
+    nodes = ", ".join(frame.stored) or "none"
+    hint = did_you_mean(word.raw, frame.stored) or f"nodes here: {nodes}"
+    fact = f"no earlier node is called '{word.raw}'"
+    return PlacedMistake(word.place, fact, hint=hint, code="unknown-reference")

@@ -1,0 +1,150 @@
+"""Which value goes to which port: ``in:``, the previous node, and q -> k -> v."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from framework.errors import Mistake, Place, did_you_mean
+from framework.ir.graph import Value
+from framework.ir.op import Op
+from framework.spec.document import Block, NodeSpec, Reference
+from framework.spec.frames import Frame, Result
+from framework.spec.values import PlacedMistake, Reported
+
+Wired = dict[str, Value | tuple[Value, ...]]
+
+FALLBACK = {"k": "q", "v": "k"}
+"""Ports that take another port's value where they are not given."""
+
+
+@dataclass(frozen=True)
+class PortSpec:
+    """A port as the builder sees it, of an operator or a block."""
+
+    name: str
+    optional: bool = False
+    variadic: bool = False
+    slot: bool = False
+
+
+def ports_of_op(op: type[Op]) -> tuple[PortSpec, ...]:
+    """Tensor ports first, then the parameter slots, which only a mapping can fill."""
+    return tuple(
+        PortSpec(p.name, p.optional or p.parameter, p.variadic, p.parameter)
+        for p in op.ports.inputs
+    )
+
+
+def ports_of_block(block: Block) -> tuple[PortSpec, ...]:
+    """The declared inputs."""
+    return tuple(PortSpec(spec.name) for spec in block.inputs)
+
+
+def connect(
+    spec: NodeSpec, ports: Sequence[PortSpec], previous: Result | None, frame: Frame
+) -> Wired:
+    """Values by port name; raises `Reported` where one of them is broken."""
+    if spec.wiring is None:
+        found = implicit(spec, ports, previous)
+    elif spec.wiring.named:
+        found = by_name(spec, ports, previous, frame)
+    else:
+        found = by_order(spec, ports, previous, frame)
+    for port in ports:
+        source = FALLBACK.get(port.name)
+        if port.name not in found and not port.optional and source in found:
+            found[port.name] = found[source]
+    missing = [port.name for port in ports if not port.optional and port.name not in found]
+    if missing:
+        listed = " and ".join(f"'{name}'" for name in missing)
+        raise at(spec, f"{spec.label} needs the input {listed}", signature(ports))
+    return found
+
+
+def implicit(spec: NodeSpec, ports: Sequence[PortSpec], previous: Result | None) -> Wired:
+    """Without ``in:`` the previous result goes to the one port that needs a value."""
+    tensors = [port for port in ports if not port.slot]
+    needed = [p for p in tensors if not p.optional]
+    needed = [p for p in needed if FALLBACK.get(p.name) not in [n.name for n in needed]]
+    if not tensors:
+        return {}
+    if len(needed) != 1 or needed[0].variadic:
+        names = ", ".join(port.name + ("?" if port.optional else "") for port in tensors)
+        raise Mistake(f"{spec.label} takes {names}: write in:", code="in")
+    if previous is None:
+        raise Reported
+    return {needed[0].name: previous.plain}
+
+
+def by_name(
+    spec: NodeSpec, ports: Sequence[PortSpec], previous: Result | None, frame: Frame
+) -> Wired:
+    """``in: {q: n, k: memory}``."""
+    known = {port.name: port for port in ports}
+    found: Wired = {}
+    for name, (key, references) in (spec.wiring.named if spec.wiring else {}).items():
+        if name not in known:
+            tensors = [p.name for p in ports if not p.slot]
+            hint = did_you_mean(name, known) or f"inputs: {', '.join(tensors)}"
+            fact = f"{spec.label} has no input '{name}'"
+            raise PlacedMistake(key.place, fact, hint=hint, code="unknown-port")
+        values = tuple(resolve(r, previous, frame) for r in references)
+        if known[name].variadic:
+            found[name] = values
+        elif len(values) == 1:
+            found[name] = values[0]
+        else:
+            fact = f"the input '{name}' takes one value, {len(values)} given"
+            raise PlacedMistake(key.place, fact, code="in")
+    return {port.name: found[port.name] for port in ports if port.name in found}
+
+
+def by_order(
+    spec: NodeSpec, ports: Sequence[PortSpec], previous: Result | None, frame: Frame
+) -> Wired:
+    """``in: x`` or ``in: [x, y]``."""
+    references = spec.wiring.listed if spec.wiring else ()
+    values = tuple(resolve(reference, previous, frame) for reference in references)
+    tensors = [port for port in ports if not port.slot]
+    if tensors and tensors[0].variadic:
+        return {tensors[0].name: values} if values else {}
+    if len(values) > len(tensors):
+        count = f"{len(tensors)} input{'' if len(tensors) == 1 else 's'}"
+        raise at(spec, f"{spec.label} takes {count}, {len(values)} given", signature(ports))
+    return {port.name: value for port, value in zip(tensors, values, strict=False)}
+
+
+def resolve(reference: Reference, previous: Result | None, frame: Frame) -> Value:
+    """The value that a reference means."""
+    result = previous if reference.name == "prev" else frame.results.get(reference.name)
+    if result is None:
+        raise Reported
+    if reference.output is None:
+        return result.plain
+    if reference.output not in result.values:
+        names = ", ".join(result.values)
+        raise PlacedMistake(
+            reference.place,
+            f"'{reference.name}' has no output '{reference.output}'",
+            hint=did_you_mean(reference.output, result.values) or f"outputs: {names}",
+            code="unknown-output",
+        )
+    return result.values[reference.output]
+
+
+def at(spec: NodeSpec, fact: str, hint: str) -> PlacedMistake:
+    """A mistake at the node's ``in:``, or at its operator."""
+    return PlacedMistake(place_of(spec), fact, hint=hint, code="in")
+
+
+def place_of(spec: NodeSpec) -> Place:
+    """Where the inputs of a node are written."""
+    return spec.wiring.place if spec.wiring is not None else spec.word.place
+
+
+def signature(ports: Sequence[PortSpec]) -> str:
+    """``inputs: q, k, v, keep?``."""
+    tensors = [p for p in ports if not p.slot]
+    names = (p.name + ("?" if p.optional else "") + ("…" if p.variadic else "") for p in tensors)
+    return f"inputs: {', '.join(names) or 'none'}"
