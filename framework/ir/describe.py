@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from framework.ir.graph import Input
 from framework.ir.op import Op
 
 LONGEST = 40
@@ -17,7 +18,7 @@ def describe(op: Op) -> str:
     'linear 128, bias false'
     """
     words = [op.name]
-    for attribute in op.attributes if op.category != "constant" else ():
+    for attribute in () if isinstance(op, Input) else op.attributes:
         value = getattr(op, attribute.name)
         if attribute.name == op.main:
             words[0] += f" {short(value)}"

@@ -1,4 +1,6 @@
-"""Results of nodes by the name that a person types; parts of a path may be left out.
+"""Nodes by the name that a person types, and the scopes around them.
+
+Parts of a path may be left out:
 
 encoder.0.attention           the node, or one whose path has these parts in this order
 attend.weights                the result ``weights`` of the node ``attend``
@@ -34,6 +36,13 @@ def value_name(graph: Graph, value: Value) -> str:
 def result_names(node: Node) -> list[str]:
     """``node.output`` for each result."""
     return [f"{node.name}.{name}" for name in node.op.output_names(len(node.outputs))]
+
+
+def scopes_around(graph: Graph, name: str) -> list[str]:
+    """Paths of the block copies that hold a node, outermost first."""
+    parts = name.split(".")
+    prefixes = (".".join(parts[:end]) for end in range(1, len(parts)))
+    return [path for path in prefixes if path in graph.scopes]
 
 
 def exact_value(graph: Graph, text: str) -> Value | None:

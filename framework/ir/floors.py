@@ -29,6 +29,7 @@ from framework.ir.terms import (
     constant,
     content,
     exact_division,
+    label,
     leading,
     nested_atom,
     plus,
@@ -146,7 +147,7 @@ def reduced(n: Terms, factor: int) -> Terms:
 
 def settled(table: AtomTable, n: Terms, d: int) -> Terms:
     """The floor as a number if its bounds leave one value, otherwise as an atom."""
-    text = f"({text_of(n)})/{d}"
+    text = label(f"({text_of(n)})/{d}")
     found = table.get(text)
     if found is not None:
         return single(found)
@@ -166,7 +167,7 @@ def halves_joined(terms: Terms) -> Terms:
         atom = monomial[0] if len(monomial) == 1 and monomial[0].kind == "floor" else None
         if atom is None or value_of(atom.inner[1]) != 2 or ONE in atom.inner[0]:
             continue
-        upper = (Atom(f"({text_of(plus(atom.inner[0], constant(1)))})/2"),)
+        upper = (Atom(label(f"({text_of(plus(atom.inner[0], constant(1)))})/2")),)
         k = terms.get(upper, 0)
         if k * c > 0:
             both = min(k, c) if c > 0 else max(k, c)
@@ -272,7 +273,7 @@ def divided(terms: Terms, factors: Monomial) -> Terms:
 
 def floor_atom(table: AtomTable, a: Terms, b: Terms) -> Terms:
     """``floor(a/b)`` as an atom of its own; a divisor that may be 0 counts where it is not."""
-    text = f"({text_of(a)})/({text_of(b)})"
+    text = label(f"({text_of(a)})/({text_of(b)})")
     if text not in table:
         nested_atom(table, "floor", text, (a, b), quotient_limits(limits(a), limits(b)))
     return single(table[text])
@@ -314,7 +315,7 @@ def relu(table: AtomTable, x: Terms) -> Terms:
         return plus(relu(table, scaled(x, -1)), x)
     factor = content(x)
     x = reduced(x, factor)
-    text = f"relu({text_of(x)})"
+    text = label(f"relu({text_of(x)})")
     if text not in table:
         least, most = limits(x)
         nested_atom(table, "relu", text, (x,), (max(least, 0), max(most, 0)))

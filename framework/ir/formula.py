@@ -35,6 +35,8 @@ class Formula:
         """Read a formula (shunting-yard); raises ValueError for a malformed one."""
         out: list[int | str] = []
         waiting: list[str] = []
+        if not alternates(tokens(text)):
+            raise ValueError(f"formula {text!r} is incomplete")
         for token in tokens(text):
             if isinstance(token, int) or token not in {*PRECEDENCE, "(", ")"}:
                 out.append(token)
@@ -49,7 +51,7 @@ class Formula:
                 _flush(out, waiting, PRECEDENCE[token])
                 waiting.append(token)
         _flush(out, waiting, 0)
-        if waiting or not out:
+        if waiting:
             raise ValueError(f"formula {text!r} is incomplete")
         return Formula(text, tuple(out))
 
@@ -85,6 +87,16 @@ def _apply(sign: str, left: Size, right: Size, divide: Divide) -> Size:
     if sign == "-":
         return left - right
     return left * right if sign == "*" else divide(left, right)
+
+
+def alternates(found: list[int | str]) -> bool:
+    """Do values and signs take turns, beginning and ending with a value?"""
+    value_next = True
+    for token in found:
+        if (token in PRECEDENCE or token == ")") == value_next:
+            return False
+        value_next = token in PRECEDENCE or token == "("
+    return not value_next
 
 
 def tokens(text: str) -> list[int | str]:

@@ -177,8 +177,8 @@ class Graph:
 
     def wires_of(self, name: str) -> dict[str, Value]:
         """What each input port is connected to; ``xs.0``, ``xs.1`` for a variadic port."""
-        edges = self.nx.in_edges(name, keys=True, data="output")
-        return {port: Value(source, output) for source, _, port, output in edges}
+        edges = self.nx.in_edges(name, keys=True, data=True)
+        return {port: Value(source, data["output"]) for source, _, port, data in edges}
 
     def types_at(self, name: str) -> dict[str, TensorType]:
         """Type at each connected input port."""

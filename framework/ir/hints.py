@@ -19,7 +19,7 @@ from framework.ir.prove import (
     prove,
     restricted,
 )
-from framework.ir.terms import Atom, Terms, closure
+from framework.ir.terms import Atom, Terms, closure, value_of
 from framework.ir.witness import Witnesses
 
 MOST_CANDIDATES = 64
@@ -41,12 +41,12 @@ def smallest_multiple(terms: Terms, relation: Relation) -> int | None:
     """The least m such that the relation always holds when every symbol is a multiple of m too.
 
     A floor repeats with its period p, so multiples of m behave as multiples of gcd(m, p): only
-    divisors of the periods come into question, unless a maximum changes its side somewhere.
+    divisors of the periods come into question, unless something changes at some size.
     """
     atoms = closure(terms)
     period = lcm(*(leaf.scale * p for leaf, p in periods(terms, atoms).items()))
     candidates = set(divisors(period)[:MOST_CANDIDATES])
-    if period > 1 and any(atom.kind == "relu" for atom in atoms):
+    if period > 1 and any(turns(atom) for atom in atoms):
         candidates |= set(range(2, min(period, MOST_CANDIDATES) + 1))
     for m in sorted(candidates)[: MOST_WORK // len(atoms)]:
         pieces = {leaf: thinned(leaf, m) for leaf in leaves_of(terms)}
@@ -57,6 +57,11 @@ def smallest_multiple(terms: Terms, relation: Relation) -> int | None:
         if answer is not Answer.SOMETIMES:  # unknown: whether m is enough, nobody can tell
             return m if answer is Answer.ALWAYS else None
     return None
+
+
+def turns(atom: Atom) -> bool:
+    """Whether an atom may behave otherwise from some size on: a maximum, or a size as divisor."""
+    return atom.kind == "relu" or (atom.kind == "floor" and value_of(atom.inner[1]) is None)
 
 
 def thinned(leaf: Atom, m: int) -> Part:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from math import inf
 
+from framework.errors import ShapeError
 from framework.ir.terms import (
     ONE,
     Atom,
@@ -33,6 +34,8 @@ from framework.ir.terms import (
 
 QUICK, THOROUGH, EXHAUSTIVE = 24, 200, 1200
 RELAXATIONS = 24  # floors opened along one path
+LARGE = 12  # terms that count as one visit more
+DEEP = 16  # ranks beyond which a search gets a quarter of its budget
 LONGEST_SHIFT = 60  # terms of a polynomial that is expanded around its lower corner
 HIGHEST_SHIFT = 6
 
@@ -54,7 +57,12 @@ def low(terms: Terms, budget: int = QUICK) -> Bound:
         return number
     if all(len(m) < 2 and (not m or not m[0].rank) for m in terms):
         return corner(terms)  # independent symbols: exact
-    return Search(budget).lowest(terms, 1)
+    if max(atom.rank for m in terms for atom in m) > DEEP:
+        budget //= 4
+    try:
+        return Search(budget).lowest(terms, 1)
+    except ShapeError:  # a formula on the way was beyond the limits
+        return corner(terms)
 
 
 def product(x: Bound, y: Bound) -> Bound:
@@ -145,7 +153,7 @@ class Search:
         best: Bound = -inf
         frozen: set[Atom] = set()
         for _ in range(RELAXATIONS):
-            self.budget -= 1
+            self.budget -= 1 + len(terms) // LARGE
             best = max(best, divided_up(self.given(terms, facts), scale))
             atom = outermost(terms, frozen) or outermost_relu(facts)
             if atom is None or self.budget <= 0 or value_of(terms) is not None:

@@ -197,23 +197,30 @@ def splits(terms: Terms, atoms: Sequence[Atom]) -> dict[Atom, list[Part]]:
 
 
 def periods(terms: Terms, atoms: Sequence[Atom]) -> dict[Atom, int]:
-    """For every symbol a p such that floors over ``p*v + r`` are polynomials in v."""
+    """For every symbol a p such that floors over ``p*v + r`` are polynomials in v.
+
+    ``floor((c*x + ...)/d)`` is one when x is a polynomial in ``k*v`` with d a divisor of ``c*k``.
+    """
     known: dict[Atom, dict[Atom, int]] = {}
-
-    def common(many: Iterable[Terms]) -> dict[Atom, int]:
-        out: dict[Atom, int] = {}
-        for inner in many:
-            for atom in (a for monomial in inner for a in monomial):
-                for leaf, p in known[atom].items():
-                    out[leaf] = lcm(out.get(leaf, 1), p)
-        return out
-
     for atom in atoms:
-        known[atom] = common(atom.inner) if atom.inner else {atom: 1}
         divisor = value_of(atom.inner[1]) if atom.kind == "floor" else None
-        if divisor is not None:
-            known[atom] = {leaf: divisor * p for leaf, p in known[atom].items()}
-    return common([terms])
+        known[atom] = common_periods(known, atom.inner, divisor) if atom.inner else {atom: 1}
+    return common_periods(known, [terms], None)
+
+
+def common_periods(
+    known: dict[Atom, dict[Atom, int]], many: Iterable[Terms], divisor: int | None
+) -> dict[Atom, int]:
+    """Common multiples of the periods of all terms, each made long enough for the divisor."""
+    out: dict[Atom, int] = {}
+    for monomial, c in (item for terms in many for item in terms.items()):
+        factor = 1 if divisor is None else divisor // gcd(c, divisor)
+        together: dict[Atom, int] = {}
+        for leaf, period in (pair for atom in monomial for pair in known[atom].items()):
+            together[leaf] = lcm(together.get(leaf, 1), period)
+        for leaf, period in together.items():
+            out[leaf] = lcm(out.get(leaf, 1), factor * period)
+    return out
 
 
 def turning_points(terms: Terms, atoms: Sequence[Atom]) -> dict[Atom, int]:

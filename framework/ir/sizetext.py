@@ -35,6 +35,7 @@ from framework.ir.terms import (
 
 SUM, FLOOR, QUOTIENT, PRODUCT, WORD = range(5)  # how tightly a text's outermost operator binds
 DEEPEST_FOLD = 3
+HEAVIEST = 1_500  # atoms of an expression that is still printed
 
 
 class Text(NamedTuple):
@@ -71,7 +72,9 @@ class Printer:
     known: dict[Atom, Text]
 
     def atom(self, atom: Atom) -> Text:
-        """One atom by itself."""
+        """One atom by itself; an ellipsis where nobody would read it."""
+        if atom.weight > HEAVIEST:
+            return Text("…", WORD)
         if atom.kind == "symbol":
             return Text(atom.name, WORD)
         if atom.kind == "relu":

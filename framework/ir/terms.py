@@ -1,8 +1,8 @@
 """Polynomials with integer coefficients over atoms: the raw material of sizes.
 
 An atom is a symbol, a floored quotient ``floor(a/b)``, or ``relu(x) = max(x, 0)``. An atom *is*
-its canonical text, so that hashing, comparing and sorting run at the speed of ``str``, and equal
-expressions of two tables are equal. Bounds and depth are fixed when an atom is made; nothing
+its canonical text (a digest of it where it is long), so that hashing, comparing and sorting run at the
+speed of ``str``, and equal expressions of two tables are equal. Bounds and depth are fixed when an atom is made; nothing
 here recurses, however deep an expression is nested.
 """
 
@@ -21,7 +21,8 @@ Terms = dict[Monomial, int]
 AtomTable = dict[str, "Atom"]
 
 ONE: Monomial = ()
-LONGEST_TEXT = 20_000
+LONGEST_TEXT = 240
+DEEPEST = 1_000
 MOST_TERMS = 400
 HIGHEST_DEGREE = 48
 WIDEST_COEFFICIENT = 4096
@@ -31,10 +32,11 @@ class Atom(str):
     """An indivisible factor; the string itself is its canonical text.
 
     A symbol declared ``multiple_of: scale`` stands for the size divided by ``scale``, so that
-    divisibility is algebra. ``rank`` exceeds the rank of everything inside.
+    divisibility is algebra. ``rank`` exceeds the rank of everything inside; ``weight`` counts the
+    atoms of the expression written out.
     """
 
-    __slots__ = ("high", "inner", "kind", "leaves", "low", "name", "rank", "scale")
+    __slots__ = ("high", "inner", "kind", "leaves", "low", "name", "rank", "scale", "weight")
     kind: Kind
     inner: tuple[Terms, ...]
     low: Bound
@@ -42,6 +44,7 @@ class Atom(str):
     name: str
     scale: int
     rank: int
+    weight: int
     leaves: frozenset[Atom]
 
 
@@ -54,7 +57,8 @@ def symbol_atom(table: AtomTable, name: str, low: int, high: Bound, scale: int =
         return found
     atom = table[text] = Atom(text)
     atom.kind, atom.inner, atom.name, atom.scale = "symbol", (), name, scale
-    atom.low, atom.high, atom.rank, atom.leaves = low, high, 0, frozenset((atom,))
+    atom.low, atom.high, atom.leaves = low, high, frozenset((atom,))
+    atom.rank, atom.weight = 0, 1
     return atom
 
 
@@ -62,15 +66,26 @@ def nested_atom(
     table: AtomTable, kind: Kind, text: str, inner: tuple[Terms, ...], limits: tuple[Bound, Bound]
 ) -> Atom:
     """A new atom around ``inner``, entered in ``table`` under its text."""
-    if len(text) > LONGEST_TEXT:
-        raise too_large(f"its text is longer than {LONGEST_TEXT} characters")
-    atom = table[text] = Atom(text)
+    atom = Atom(text)
     parts = [factor for terms in inner for monomial in terms for factor in monomial]
     atom.kind, atom.inner, atom.name, atom.scale = kind, inner, "", 1
     atom.low, atom.high = limits
     atom.rank = 1 + max(part.rank for part in parts)
+    atom.weight = 1 + sum(part.weight for part in parts)
     atom.leaves = frozenset().union(*(part.leaves for part in parts))
+    if atom.rank > DEEPEST:
+        raise too_large(f"more than {DEEPEST} floors and maxima inside one another")
+    table[text] = atom
     return atom
+
+
+def label(text: str) -> str:
+    """The text under which an atom is kept: itself, or a digest of 128 bits where it is long."""
+    if len(text) <= LONGEST_TEXT:
+        return text
+    import hashlib  # rarely needed, and slow to load
+
+    return "#" + hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def too_large(why: str) -> ShapeError:

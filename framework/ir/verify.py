@@ -7,10 +7,10 @@ is connected exactly once; the stored types are those that the operators infer.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from framework.errors import Mistake, ShapeError
-from framework.ir.dims import format_shape
+from framework.errors import Mistake, ShapeError, did_you_mean
+from framework.ir.dims import Size, Symbols, format_shape, substitute
 from framework.ir.graph import Graph, Node
 from framework.ir.op import Inference
 from framework.ir.types import TensorType
@@ -31,7 +31,7 @@ def verify(graph: Graph) -> None:
 
 def check_names(graph: Graph) -> None:
     """The nodes, and what networkx knows of them, are the same."""
-    stored = dict(graph.nx.nodes(data="node"))
+    stored = {name: data["node"] for name, data in graph.nx.nodes(data=True)}
     for node in graph:
         if stored.pop(node.name, None) is not node:
             raise ShapeError(f"{node.name}: graph.nx does not hold this node")
@@ -41,11 +41,10 @@ def check_names(graph: Graph) -> None:
 
 def check_edges(graph: Graph, node: Node, seen: set[str]) -> None:
     """Everything that a node reads stands before it, which no cycle can satisfy."""
-    edges = graph.nx.in_edges(node.name, keys=True, data="output")
-    for source, _, port, output in edges:
+    for source, _, port, data in graph.nx.in_edges(node.name, keys=True, data=True):
         if source not in seen:
             raise ShapeError(f"{node.name}: reads {source} (port {port}), which comes after it")
-        check_result(graph, source, output, f"{node.name}: port {port}")
+        check_result(graph, source, data["output"], f"{node.name}: port {port}")
 
 
 def check_result(graph: Graph, name: str, output: int, where: str) -> None:
@@ -121,3 +120,11 @@ def check_parameters(graph: Graph, node: Node, inferred: Inference) -> None:
 def types_text(types: tuple[TensorType, ...]) -> str:
     """Types side by side."""
     return " and ".join(map(str, types))
+
+
+def check_sizes(symbols: Symbols, sizes: Mapping[str, Size]) -> None:
+    """Every size has a declared name, and is within what was declared."""
+    for name in sizes:
+        if name not in symbols:
+            raise ShapeError(f"no size is called {name}", hint=did_you_mean(name, symbols))
+        substitute(symbols[name], sizes)

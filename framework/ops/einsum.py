@@ -75,7 +75,7 @@ class Einsum(Op, name="einsum"):
 
     @classmethod
     def examples(cls) -> Iterator[tuple[Any, ...]]:
-        """Attention both ways, words, dots, no arrow, a diagonal, three tensors, integers."""
+        """Attention both ways, words, dots, no arrow, a diagonal, several sums, integers."""
         yield cls("b h i d, b h j d -> b h i j"), [(2, 3, 4, 6), (2, 3, 5, 6)]
         yield cls("b h i j, b h j d -> b i h d"), [(2, 3, 4, 5), (2, 3, 5, 6)]
         yield cls("bhid,bhjd->bhij"), [(2, 3, 4, 6), (2, 3, 5, 6)]
@@ -86,6 +86,7 @@ class Einsum(Op, name="einsum"):
         yield cls("ij,ik,il->jkl"), [(2, 3), (2, 4), (2, 5)]
         yield cls("i, j -> j i"), [(2,), (3,)]
         yield cls("ijk,jl->li"), [(2, 3, 4), (3, 5)]
+        yield cls("b i j k, k b j l -> i b l"), [(2, 3, 4, 5), (5, 2, 4, 6)]
         yield cls("i,i->"), [Sample((4,), "int32", high=9), Sample((4,), "int32", high=9)]
 
     @classmethod

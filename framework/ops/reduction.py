@@ -72,10 +72,12 @@ class Reduce(Op, name="reduce"):
 
     @classmethod
     def goldens(cls) -> Iterator[tuple[Op, tuple[Any, ...], Any]]:
-        """Each word; the sum of nothing is 0."""
+        """Each word; the sum of nothing is 0; float16 does not overflow on the way."""
         x = np.array([[1.0, 2.0, 6.0], [-1.0, 0.0, 4.0]])
         yield cls("sum", axes=0), (x,), [0, 2, 10]
         yield cls("mean", axes=1), (x,), [3, 1]
         yield cls("max"), (x,), 6
         yield cls("min", axes=1, keepdims=True), (x,), [[1], [-1]]
         yield cls("sum", axes=0), (np.zeros((0, 2)),), [0, 0]
+        large = np.array([[6e4, 1], [6e4, 2], [-6e4, 3]], np.float16)
+        yield cls("sum", axes=0), (large,), [6e4, 6]

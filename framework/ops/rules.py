@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from framework.errors import Mistake, ShapeError
+from framework.errors import ShapeError
 from framework.ir.dims import Shape, Size, bounds, format_shape, maximum, minimum
 from framework.ir.op import Match
 from framework.ir.types import axis_index
@@ -35,15 +35,6 @@ def axes_of(axes: int | Sequence[int] | None, rank: int, what: str) -> tuple[int
     if len(set(found)) < len(found):
         raise ShapeError(f"axes {list(given)} name one axis of {rank} twice")
     return tuple(sorted(found))
-
-
-def check_once(names: Iterable[object], what: str) -> None:
-    """Refuse a name that is given twice."""
-    seen: set[object] = set()
-    for name in names:
-        if name in seen:
-            raise Mistake(f"{what} has {name} twice")
-        seen.add(name)
 
 
 def negative(size: Size, what: str) -> bool:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from framework.errors import Mistake, ShapeError, did_you_mean
+from framework.errors import Mistake, ShapeError
 from framework.ir.conditions import Condition
-from framework.ir.dims import Size, Symbols, substitute
+from framework.ir.dims import Size, Symbols
 from framework.ir.graph import Graph, Input, Node, grouped
 from framework.ir.op import Inference, Op
+from framework.ir.verify import check_sizes
 
 
 def retype(graph: Graph, sizes: Mapping[str, Size] | None = None) -> Graph:
@@ -28,14 +29,6 @@ def retype(graph: Graph, sizes: Mapping[str, Size] | None = None) -> Graph:
         copy_node(graph, node, fresh, given)
     fresh.outputs = dict(graph.outputs)
     return fresh
-
-
-def check_sizes(symbols: Symbols, sizes: Mapping[str, Size]) -> None:
-    """Every size has a declared name, and is within what was declared."""
-    for name in sizes:
-        if name not in symbols:
-            raise ShapeError(f"no size is called {name}", hint=did_you_mean(name, symbols))
-        substitute(symbols[name], sizes)
 
 
 def without(symbols: Symbols, sizes: Mapping[str, Size]) -> Symbols:

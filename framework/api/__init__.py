@@ -1,0 +1,1 @@
+"""The Python interface: load, run, inspect and build models."""

@@ -1,0 +1,282 @@
+"""`Model`: a typed graph with its file, its weights, and what people do with it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from framework.api.bundled import cached_weights
+from framework.api.inputs import InputReader, by_name, described, types_text
+from framework.api.run import Run
+from framework.errors import InputError, Problem, did_you_mean
+from framework.ir.graph import Graph
+from framework.ir.op import Array
+from framework.ir.types import TensorType
+from framework.spec.document import Document
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+    from framework.report.shapes import ShapeTable
+    from framework.runtime.session import Session
+
+Progress = Callable[[int, int, str], None]
+
+
+class Model:
+    """A network: its graph, symbolic shapes and weights; made by `load`, `loads` or `Builder`.
+
+    >>> model = load("lenet_vgg")
+    >>> model.run(seed=1)["logits"].shape
+    (8, 10)
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        document: Document | None = None,
+        path: Path | None = None,
+        *,
+        weights: str | os.PathLike[str] | Mapping[str, Array] | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.ir = graph
+        self.document = document
+        self.path = path
+        self.seed = seed
+        self._given = weights
+
+    def __repr__(self) -> str:
+        inputs, outputs = types_text(self.inputs), types_text(self.outputs)
+        return f"<Model {self.name}: {inputs} -> {outputs}; {self.parameters:,} parameters>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the table of shapes."""
+        from html import escape
+
+        title = escape(f"{self.name} – {self.doc}" if self.doc else self.name)
+        return f"<b>{title}</b><pre>{escape(str(self.shapes()))}</pre>"
+
+    # ------------------------------------------------------------------ what it is
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self.ir.name
+
+    @property
+    def doc(self) -> str | None:
+        """What the model is, in its author's words."""
+        return self.ir.doc
+
+    @property
+    def graph(self) -> nx.MultiDiGraph[str]:
+        """The networkx graph: node names, with `Node` under "node"; edges keyed by input port."""
+        return self.ir.nx
+
+    @property
+    def inputs(self) -> dict[str, TensorType]:
+        """Type of each input."""
+        return {name: node.type for name, node in self.ir.inputs.items()}
+
+    @property
+    def outputs(self) -> dict[str, TensorType]:
+        """Type of each output."""
+        return {name: self.ir.type_of(value) for name, value in self.ir.outputs.items()}
+
+    @property
+    def parameters(self) -> int:
+        """Number of trained weights; tied ones count once, running statistics do not count."""
+        return sum(p.count for p in self.ir.parameters.values() if p.trainable)
+
+    def shapes(self, **sizes: int) -> ShapeTable:
+        """Nodes with output shapes, parameters and MACs: symbolic, or numbers for given sizes.
+
+        ``model.shapes(B=8, H=320)`` replaces these symbols; those left out stay symbolic.
+        Raises `InputError` for an unknown or illegal size.
+        """
+        from framework.report.shapes import shape_table
+
+        self.check_sizes(sizes)
+        return shape_table(self.ir, sizes)
+
+    def check(self) -> list[Problem]:
+        """All problems of the model's file as it is now; [] when it is fine."""
+        if self.path is None:
+            return []
+        from framework.api.load import check
+
+        return check(self.path)
+
+    def check_sizes(self, sizes: Mapping[str, int]) -> None:
+        """Raise `InputError` for a size that is unknown or breaks its declared bounds."""
+        for name, size in sizes.items():
+            if name not in self.ir.examples:
+                known = ", ".join(self.ir.examples) or "none"
+                hint = did_you_mean(name, self.ir.examples) or f"dims: {known}"
+                raise InputError(f"the model has no dim '{name}'\n  hint: {hint}")
+            declared = self.ir.symbols.bounds_of(name)
+            legal = size >= declared.minimum and size % declared.multiple_of == 0
+            if not legal or (declared.maximum is not None and size > declared.maximum):
+                raise InputError(f"{name} = {size} is not legal: {bounds_text(declared)}")
+
+    # ------------------------------------------------------------------ weights
+
+    @property
+    def weights_source(self) -> str:
+        """Where the weights come from."""
+        if isinstance(self._given, Mapping):
+            return "given arrays"
+        if self._given is not None:
+            return os.fspath(self._given)
+        file = self.weights_file()
+        return f"seeded random (seed {self.seed})" if file is None else str(file)
+
+    def weights_file(self) -> Path | None:
+        """The file with the model's own weights, if it is there: pulled, or beside the model."""
+        spec = self.document.weights if self.document is not None else None
+        if spec is None or self.document is None:
+            return None
+        if spec.package is not None:
+            file = cached_weights(self.name, spec.sha256 if spec.sha256 else "unpinned")
+            return file if file.is_file() else None
+        return self.document.folder() / spec.file if spec.file is not None else None
+
+    @cached_property
+    def weights(self) -> dict[str, Array]:
+        """The stored tensors by name: given, pulled, or drawn by the initialisers."""
+        from framework.runtime.weights import initial_weights, load_weights
+
+        if isinstance(self._given, Mapping):
+            return dict(self._given)
+        if self._given is not None:
+            return load_weights(self.ir, os.fspath(self._given), self._names(self._given))
+        file = self.weights_file()
+        if file is None:
+            return initial_weights(self.ir, self.seed)
+        spec = self.document.weights if self.document is not None else None
+        pulled = spec is None or spec.package is not None
+        return load_weights(self.ir, file, {} if pulled or spec is None else spec.names)
+
+    def _names(self, path: str | os.PathLike[str]) -> Mapping[str, object]:
+        """The name map of the model's file holds for foreign formats; ours need none."""
+        spec = self.document.weights if self.document is not None else None
+        foreign = Path(path).suffix.lower() in (".pth", ".pt")
+        return spec.names if spec is not None and foreign else {}
+
+    def load_weights(
+        self, path: str | os.PathLike[str], names: Mapping[str, object] | None = None
+    ) -> None:
+        """Replace all weights by those of a file; all mismatches are one `WeightError`.
+
+        ``names`` maps foreign names by patterns: ``{"layers.{i}.w": "encoder.{i}.linear.weight"}``.
+        """
+        from framework.runtime.weights import load_weights
+
+        mapping = self._names(path) if names is None else names
+        self.set_weights(load_weights(self.ir, os.fspath(path), mapping), os.fspath(path))
+
+    def set_weights(self, weights: Mapping[str, Array], source: str | None = None) -> None:
+        """Replace all weights by these arrays, which must fit in name, shape and dtype."""
+        from framework.runtime.weights import check_weights
+
+        check_weights(self.ir, weights)
+        self._given = source if source is not None else weights
+        self.__dict__["weights"] = dict(weights)
+        self.__dict__.pop("session", None)
+
+    def save_weights(self, path: str | os.PathLike[str]) -> None:
+        """Write all weights to a `.safetensors` or `.npz` file, which appears whole or not at all."""
+        from framework.runtime.weights import save_weights
+
+        save_weights(Path(path), self.weights)
+
+    # ------------------------------------------------------------------ running
+
+    @cached_property
+    def session(self) -> Session:
+        """The session that runs the model; plans are cached in it."""
+        from framework.runtime.session import Session
+
+        return Session(self.ir, self.weights)
+
+    def example_inputs(
+        self, sizes: Mapping[str, int] | None = None, seed: int | None = None
+    ) -> dict[str, Array]:
+        """Seeded random inputs; symbols without a size take their ``example``."""
+        from framework.runtime.examples import example_inputs
+
+        wanted = {} if sizes is None else dict(sizes)
+        self.check_sizes(wanted)
+        start = self.seed if seed is None else seed
+        return example_inputs(self.ir, {**self.ir.examples, **wanted}, start)
+
+    def labels(self, output: str) -> list[str] | None:
+        """The labels of an output's classes, if its file names them."""
+        if self.document is None:
+            return None
+        from framework.api.load import label_file
+
+        for spec in self.document.main.outputs:
+            if spec.name == output and spec.labels is not None:
+                path = label_file(self.document, spec.labels.raw)
+                return path.read_text(encoding="utf-8").splitlines()
+        return None
+
+    def run(
+        self,
+        *given: Any,
+        keep: str | tuple[str, ...] | list[str] = (),
+        check_finite: bool = False,
+        sizes: Mapping[str, int] | None = None,
+        seed: int | None = None,
+        progress: Progress | None = None,
+        **inputs: Any,
+    ) -> Run:
+        """Run the model.
+
+        Inputs by position or by name: an array, the name of a file (`.npy`, `.npz`, or what the
+        input's ``from:`` reads), or a list of files, which makes a batch.  Without any input,
+        seeded random ones of the example ``sizes`` are used.  ``keep`` names further nodes whose
+        values are wanted; ``check_finite`` stops at the first NaN or infinity.
+        Raises `InputError` for inputs that do not fit, `RunError` for a run that fails.
+        """
+        named = by_name(self.ir, given, inputs)
+        reader = InputReader(self.ir, self.document)
+        arrays = {name: reader.array(name, value) for name, value in named.items()}
+        notes = {name: described(value) for name, value in named.items()}
+        if not arrays:
+            arrays = self.example_inputs(sizes, seed)
+            start = self.seed if seed is None else seed
+            notes = {
+                name: f"random {array.dtype}{list(array.shape)}, seed {start}"
+                for name, array in arrays.items()
+            }
+        wanted = (keep,) if isinstance(keep, str) else tuple(keep)
+        result = self.session.run(
+            arrays, keep=wanted, check_finite=check_finite, progress=progress
+        )
+        return Run(
+            outputs=result.outputs,
+            kept=result.kept,
+            sizes=result.sizes,
+            inputs=notes,
+            seconds=result.seconds,
+            stages=list(result.seconds_by_stage.items()),
+            seconds_by_node=result.seconds_by_node,
+            peak_bytes=result.peak_bytes,
+            label_lists={n: found for n in self.ir.outputs if (found := self.labels(n))},
+        )
+
+
+def bounds_text(declared: Any) -> str:
+    """``at least 16, a multiple of 16``."""
+    parts = [f"at least {declared.minimum}"]
+    if declared.maximum is not None:
+        parts.append(f"at most {declared.maximum}")
+    if declared.multiple_of > 1:
+        parts.append(f"a multiple of {declared.multiple_of}")
+    return ", ".join(parts)

@@ -1,0 +1,122 @@
+"""Printing: plain text into pipes and files, colours and fitted tables on a terminal."""
+
+from __future__ import annotations
+
+import codecs
+import json
+import os
+import re
+import sys
+from typing import TYPE_CHECKING, TextIO
+
+from framework.errors import FrameworkError, Mistake, Problem, SpecError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from framework.report.tables import Table
+
+SUBSTITUTES = {"─": "-", "–": "-", "×": "x", "…": "...", "→": "->", "·": "*"}
+HEAD = re.compile(r"(?P<place>.*?: )?(?P<kind>error|warning)(?P<code>\[[\w-]+\])?: ")
+CARETS = re.compile(r" {5} \| \s*\^+")
+
+
+def substitute(error: UnicodeError) -> tuple[str, int]:
+    """Plain characters for what an output's encoding lacks: no name may stop a command."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    missing = error.object[error.start : error.end]
+    return "".join(SUBSTITUTES.get(character, "?") for character in missing), error.end
+
+
+codecs.register_error("framework.plain", substitute)
+
+
+def prepare_streams() -> None:
+    """Let stdout and stderr replace characters that their encoding lacks."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="framework.plain")
+
+
+def abandon_stdout() -> None:
+    """Write the rest of stdout to nowhere: Python's own flush at the end must not fail again."""
+    try:
+        number = sys.stdout.fileno()
+    except (OSError, ValueError):  # no real file, as in tests
+        return
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), number)
+
+
+def on_terminal(stream: TextIO | None = None) -> bool:
+    """Does a person read this stream, which is stdout unless given?"""
+    stream = sys.stdout if stream is None else stream
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def console(stream: TextIO) -> Console:
+    """A rich console that prints what it is given and nothing more."""
+    from rich.console import Console
+
+    return Console(file=stream, highlight=False, markup=False, emoji=False)
+
+
+def say(text: str = "") -> None:
+    """One text on stdout."""
+    print(text)
+
+
+def say_json(data: object) -> None:
+    """Data as JSON on stdout."""
+    print(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def show_error(error: FrameworkError) -> None:
+    """An error on stderr."""
+    show_problem(error_text(error), sys.stderr)
+
+
+def error_text(error: FrameworkError) -> str:
+    """What an error says, its kind and its hint included."""
+    if isinstance(error, Mistake):
+        return str(Problem.of(error, None))
+    return str(error) if isinstance(error, SpecError) else f"error: {error}"
+
+
+def show_problem(text: str, stream: TextIO | None = None) -> None:
+    """A message; on a terminal the place, the kind and the carets stand out."""
+    stream = sys.stdout if stream is None else stream
+    if not on_terminal(stream):
+        print(text, file=stream)
+        return
+    from rich.text import Text
+
+    styled = Text(text)
+    for line in re.finditer(".+", text):
+        head, carets = HEAD.match(line[0]), CARETS.match(line[0])
+        if head is not None:
+            styled.stylize("bold", line.start(), line.start() + head.start("kind"))
+            styled.stylize("bold red", line.start() + head.start("kind"), line.start() + head.end())
+        elif carets is not None:
+            styled.stylize("bold red", line.start(), line.start() + carets.end())
+            styled.stylize("green", line.start() + carets.end(), line.end())
+        elif line[0].startswith(("  hint:", "  note:")):
+            styled.stylize("green" if "hint" in line[0][:7] else "cyan", *line.span())
+    console(stream).print(styled, soft_wrap=True)
+
+
+def show_table(table: Table) -> None:
+    """A table on stdout: plain into a pipe, fitted to the window on a terminal."""
+    if not on_terminal():
+        from framework.report.tables import render
+
+        print(render(table))
+        return
+    from framework.cli.terminal import rich_table
+
+    out = console(sys.stdout)
+    out.print(rich_table(table))
+    for note in table.notes:
+        out.print(note, soft_wrap=True)

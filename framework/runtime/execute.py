@@ -1,0 +1,94 @@
+"""Runs a plan call by call; a failure is told with its node, place and operands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from time import perf_counter
+from typing import Any
+
+from framework.errors import FrameworkError, InputError, Mistake, RunError
+from framework.ir.describe import describe
+from framework.ir.graph import Node
+from framework.ir.op import Array
+from framework.runtime.plan import Call, Plan, labels
+
+Store = list[Any]
+Progress = Callable[[int, int, str], None]
+"""Called after each node: how many are done, of how many, and the node's name."""
+
+Watch = Callable[[Call, Sequence[Any], Sequence[Array]], None]
+"""Called after each node with its arguments and results."""
+
+# what a kernel can raise; SystemExit and KeyboardInterrupt are not its failures
+FAILURES = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+
+
+def execute(
+    plan: Plan, store: Store, watch: Watch | None = None, progress: Progress | None = None
+) -> list[float]:
+    """Run all calls on the slots in ``store``; returns the seconds of each call.
+
+    Raises RunError for a call that fails.
+    """
+    seconds: list[float] = []
+    for call in plan.calls:
+        arrays = [
+            store[source] if isinstance(source, int) else tuple(store[slot] for slot in source)
+            for source in call.inputs
+        ]
+        start = perf_counter()
+        results = run_call(call, arrays)
+        seconds.append(perf_counter() - start)
+        if watch is not None:
+            watch(call, arrays, results)
+        for slot, array in zip(call.outputs, results, strict=True):
+            store[slot] = array
+        for slot in call.free:
+            store[slot] = None
+        if progress is not None:
+            progress(len(seconds), len(plan.calls), call.node.name)
+    return seconds
+
+
+def run_call(call: Call, arrays: Sequence[Any]) -> tuple[Array, ...]:
+    """The results of one call."""
+    try:
+        result = call.function(*arrays)
+    except FrameworkError as error:
+        raise located(error, call.node) from error
+    except FAILURES as error:
+        raise failure(call.node, arrays, f"{type(error).__name__}: {error}") from error
+    results = result if isinstance(result, tuple) else (result,)
+    if len(results) != len(call.outputs):
+        wanted = f"it gave {len(results)} results, {len(call.outputs)} were expected"
+        raise failure(call.node, arrays, wanted)
+    return results
+
+
+def node_text(node: Node) -> str:
+    """``node 'conv' (conv 64, kernel 3) at vgg.yaml:12:5``."""
+    place = f" at {node.place}" if node.place else ""
+    return f"node '{node.name}' ({describe(node.op)}){place}"
+
+
+def located(error: FrameworkError, node: Node) -> FrameworkError:
+    """The same error with the node that it is about."""
+    kind = type(error) if isinstance(error, InputError | RunError) else RunError
+    hint = f"\n  hint: {error.hint}" if isinstance(error, Mistake) and error.hint else ""
+    return kind(f"{node_text(node)}: {error}{hint}")
+
+
+def failure(node: Node, arrays: Sequence[Any], cause: str) -> RunError:
+    """A call that failed, with the shapes of its arguments."""
+    lines = [f"{node_text(node)} failed: {cause}"]
+    for label, array in labels(node.op, arrays):
+        lines.append(f"  {label}: {array.dtype}{list(array.shape)}")
+    return RunError("\n".join(lines))
