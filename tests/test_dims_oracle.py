@@ -289,21 +289,29 @@ def names(expression: object) -> set[str]:
     return {expression} & set(DECLARED)
 
 
+def thresholds(seed: int, count: int) -> list[tuple]:
+    """Questions whether a random size reaches a number, with a minimum of one symbol offered."""
+    draw, sizes, out = random.Random(seed), table(), []
+    while len(out) < count:
+        left, right = tree(draw, draw.randint(1, 3)), draw.randint(2, 60)
+        try:
+            verdict = at_least(value(left, sizes, 1), right)
+        except (ShapeError, ZeroDivisionError):
+            continue
+        if verdict.minimum is not None and len(verdict.minimum) == 1:
+            out.append(("at least", left, right, *verdict.minimum.items()))
+    return out
+
+
 @pytest.mark.parametrize("seed", range(60, 63))
 def test_a_minimum_that_is_offered_is_the_least_that_settles_it(seed: int) -> None:
-    draw, seen = random.Random(seed), 0
-    for *question, verdict in questions(seed, 500, 3):
-        least = verdict.minimum
-        if least is None or len(least) > 1:
-            continue
-        ((name, low),) = least.items()
-        seen += 1
-        above = [legal(draw) for _ in range(200)]
-        assert all(holds(*question, sizes) is not False for sizes in above if sizes[name] >= low)
+    draw = random.Random(seed)
+    for *question, (name, low) in thresholds(seed, 40):
+        for sizes in (legal(draw) for _ in range(200)):
+            assert sizes[name] < low or holds(*question, sizes) is not False, (question, sizes)
         step = DECLARED[name].get("multiple_of", 1)
-        below = [legal(draw) | {name: low - step} for _ in range(3_000)]
-        assert any(holds(*question, sizes) is False for sizes in below), (question, verdict)
-    assert seen > 10
+        below = (legal(draw) | {name: low - step} for _ in range(3_000))
+        assert any(holds(*question, sizes) is False for sizes in below), (question, name, low)
 
 
 @pytest.mark.parametrize("seed", range(70, 72))

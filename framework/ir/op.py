@@ -187,11 +187,11 @@ class Op:
         return {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
 
     def output_names(self, count: int) -> tuple[str, ...]:
-        """Names of ``count`` outputs; those of a variadic port are numbered: ``y.0``, ``y.1``."""
+        """Names of ``count`` outputs; those of a variadic port are numbers: ``id.0``, ``id.1``."""
         names: list[str] = []
         for port in self.ports.outputs:
             if port.variadic:
-                names += (f"{port.name}.{i}" for i in range(count - len(names)))
+                names += (str(i) for i in range(count - len(names)))
             else:
                 names.append(port.name)
         return tuple(names)

@@ -75,7 +75,7 @@ def _widen(size: Size, other: Size, what: str, conditions: list[Condition]) -> S
         return other
     if other == 1 or size == other or equal(size, other).always:
         return size
-    hint = "sizes that repeat must be a literal 1"
+    hint = f"use one name for both, or require: [{size} == {other}]; what repeats is a literal 1"
     conditions.append(Condition("==", size, other, what, hint))
     fixed = next((s for s in (size, other) if isinstance(s, int)), None)
     return maximum(size, other) if fixed is None else fixed

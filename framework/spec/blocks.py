@@ -18,6 +18,8 @@ from framework.spec.values import PlacedMistake, Reported
 from framework.spec.values import Scope as Names
 from framework.spec.wiring import Wired, place_of
 
+LONGEST_CHAIN = 4
+
 Aligned = tuple[Size | Shape, ...]
 """Sizes by axis of a pattern; a tuple for ``...``."""
 
@@ -55,7 +57,7 @@ class BlockEntry:
             Names(broken=set(chosen.home.broken)),
             site.path,
             site.stored,
-            notes=(note, *site.frame.notes),
+            notes=chain(note, site.frame.notes),
             reserved=reserved_names(block),
         )
         self.note_scope(site, block)
@@ -145,6 +147,11 @@ class BlockEntry:
                     raise PlacedMistake(axis.place, f"expected a size, found {want}")
                 conditions.append(Condition("==", size, want, what))
         return conditions
+
+
+def chain(note: str, outer: tuple[str, ...]) -> tuple[str, ...]:
+    """The blocks around a place, innermost first; of a long chain the near ones and the last."""
+    return (note, *outer) if len(outer) <= LONGEST_CHAIN else (note, *outer[:3], outer[-1])
 
 
 def known_names(frame: Frame) -> set[str]:

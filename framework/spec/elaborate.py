@@ -15,7 +15,7 @@ from framework.ir.graph import Graph, Value
 from framework.spec.blocks import BlockEntry, chosen_block
 from framework.spec.demands import Demands
 from framework.spec.document import NodeSpec
-from framework.spec.frames import Frame, Result
+from framework.spec.frames import Chosen, Frame, Result
 from framework.spec.operators import OperatorAdder, sum_of
 from framework.spec.report import Report
 from framework.spec.sites import Site, resolve_first, sites
@@ -39,7 +39,7 @@ class Elaborator:
         self.demands = demands
         self.operators = OperatorAdder(graph, report, demands)
         self.entry = BlockEntry(graph, report, demands)
-        self.depth = 0
+        self.stack: list[str] = []
 
     def nodes(self, specs: Iterable[NodeSpec], start: Result | None, frame: Frame) -> Result | None:
         """A list of nodes, each reading the previous one; the last result."""
@@ -123,23 +123,28 @@ class Elaborator:
     def block(self, site: Site) -> Result | None:
         """``use``: a block's nodes in a frame of its own."""
         chosen = chosen_block(site)
-        if self.depth >= MAX_BLOCK_DEPTH:
-            fact = (
-                f"block '{chosen.block.name}' uses itself, or blocks nest deeper than {self.depth}"
-            )
-            raise PlacedMistake(site.spec.word.place, fact, code="recursion")
+        if len(self.stack) >= MAX_BLOCK_DEPTH:
+            raise PlacedMistake(site.spec.word.place, self.too_deep(chosen), code="recursion")
         wires = self.wires(site, ports_of_block(chosen.block))
         frame = self.entry.enter(site, chosen, wires)
         start = next(iter(frame.results.values()), None)
-        self.depth += 1
+        self.stack.append(chosen.block.name)
         try:
             last = self.nodes(chosen.block.nodes, start, frame)
         finally:
-            self.depth -= 1
+            self.stack.pop()
         if not chosen.block.outputs:
             return last
         values = {o.name: resolve(o.node, last, frame) for o in chosen.block.outputs}
         return Result(values)
+
+    def too_deep(self, chosen: Chosen) -> str:
+        """Why blocks nest without end."""
+        name = chosen.block.name
+        if name not in self.stack:
+            return f"blocks are nested deeper than {MAX_BLOCK_DEPTH} levels"
+        cycle = self.stack[len(self.stack) - 1 - self.stack[::-1].index(name) :]
+        return f"the block uses itself without end: {' -> '.join((*cycle, name))}"
 
     def residual(self, site: Site) -> Result | None:
         """Body plus skip; both must have exactly one shape (nothing broadcasts)."""

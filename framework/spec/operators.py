@@ -37,7 +37,7 @@ class OperatorAdder:
         place, path = site.spec.word.place, join(site.frame.path, name)
         node = Node(path, op, inference.outputs, parameters, place, site.spec.doc)
         self.graph.add(node, wires)
-        names = output_names(op, len(inference.outputs))
+        names = op.output_names(len(inference.outputs))
         return Result({name: Value(path, i) for i, name in enumerate(names)})
 
     def instance(self, site: Site) -> Op:
@@ -165,14 +165,6 @@ def initial_rule(given: Mapping[str | None, Any], op: Op, slot: str) -> object:
         return given[slot]
     general = slot not in op.buffers and op.initial[slot] not in ("zeros", "ones")
     return given[None] if None in given and general else op.initial[slot]
-
-
-def output_names(op: Op, count: int) -> list[str]:
-    """Names of an operator's results; numbered ones at a variadic output."""
-    names = [port.name for port in op.ports.outputs]
-    if len(names) == count and not op.ports.outputs[0].variadic:
-        return names
-    return [f"{names[0]}{i}" for i in range(count)]
 
 
 def prefixed(error: Mistake, op: Op) -> Mistake:

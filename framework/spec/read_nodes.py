@@ -18,7 +18,7 @@ from framework.spec.values import Pending, Reported, number, plain, read_value, 
 NODE_KEYS = ("id", "in", "doc", "when", "repeat", "share", "shape", "weights", "with", "init")
 STRUCTURE = ("use", "residual", "sequence")
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-REFERENCE = re.compile(r"([A-Za-z_]\w*)(?:\.([A-Za-z_]\w*))?")
+REFERENCE = re.compile(r"([A-Za-z_]\w*)(?:\.(\w+))?")
 
 
 class NodeReader:
