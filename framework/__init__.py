@@ -10,9 +10,10 @@ TensorType(shape=(B, 1000), dtype='float32')
 
 from framework.api.builder import Builder
 from framework.api.bundled import bundled
-from framework.api.load import check, load, loads
+from framework.api.load import load, loads
 from framework.api.model import Model
 from framework.api.pull import pull
+from framework.api.read import check
 from framework.api.run import Run
 from framework.errors import (
     FrameworkError,

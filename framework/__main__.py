@@ -1,7 +1,5 @@
-"""``python -m framework``."""
+"""``python -m framework``: the command line, found by name as the installed script finds it."""
 
-import sys
+from importlib import import_module
 
-from framework.cli import main
-
-sys.exit(main())
+raise SystemExit(import_module("framework.cli").main())

@@ -113,9 +113,9 @@ def test_an_operator_with_several_results_can_be_kept_by_output():
     x = hand.input("x", 2, 5)
     hand.add("parts", "split", x, axis=1, sizes=(2, 3))
     graph = hand.done(y=Value("parts", 1))
-    result = session(graph).run({"x": np.arange(10).reshape(2, 5) * 1.0}, keep=["parts.y.0"])
+    result = session(graph).run({"x": np.arange(10).reshape(2, 5) * 1.0}, keep=["parts.0"])
     assert result.outputs["y"].tolist() == [[2, 3, 4], [7, 8, 9]]
-    assert result.kept["parts.y.0"].tolist() == [[0, 1], [5, 6]]
+    assert result.kept["parts.0"].tolist() == [[0, 1], [5, 6]]
 
 
 def test_floating_point_noise_stays_off_the_terminal():
@@ -211,6 +211,16 @@ def test_two_sizes_for_one_symbol_are_refused_with_their_places():
 def test_another_number_of_axes_is_refused():
     assert refusal(mlp(), x=np.ones(3)) == (
         "input 'x' has shape [3]; the model says [B, 3]: 2 axes, not 1"
+    )
+
+
+def test_an_input_that_is_wrong_causes_no_second_message():
+    hand = Hand(N={}, M={})
+    hand.dims["both"] = hand.dims["N"] + hand.dims["M"]
+    hand.input("sizes", "N", "M")
+    graph = hand.done(y=hand.input("joined", "both"))
+    assert refusal(graph, sizes=np.ones(3), joined=np.ones(3)) == (
+        "input 'sizes' has shape [3]; the model says [N, M]: 2 axes, not 1"
     )
 
 
@@ -325,6 +335,11 @@ def test_numbers_that_the_narrower_dtype_cannot_hold_are_refused():
     assert refusal(single("identity", 2), x=np.array([np.inf, 1e300])) == message
 
 
+def test_whole_numbers_in_lists_may_stand_for_floats():
+    y = session(single("relu", 2)).run({"x": [3, -1]}).outputs["y"]
+    assert (y.dtype, y.tolist()) == (np.float32, [3, 0])
+
+
 def test_ragged_lists_are_no_array():
     assert refusal(mlp(), x=[[1.0], [1.0, 2.0]]).startswith("input 'x' is no array: ")
 
@@ -347,7 +362,9 @@ def test_parts_of_a_path_may_be_left_out():
          "  hint: name a node in it, e.g. 'encoder.1.relu'"),
         ("encoder.1.linaer", "no node is called 'encoder.1.linaer'\n"
          "  hint: did you mean 'encoder.1.linear'?"),
+        ("linaer", "no node is called 'linaer'\n  hint: did you mean 'encoder.1.linear'?"),
         ("qqq", "no node is called 'qqq'"),
+        ("head.z", "node 'head' has no result 'z'\n  hint: it has head.y"),
     ],
 )  # fmt: skip
 def test_a_name_that_is_none_or_several_is_refused(text, message):
@@ -375,7 +392,7 @@ def alarm(graph, **inputs):
 
 
 def test_the_first_node_that_overflows_is_named():
-    assert alarm(placed_exp(), x=np.array([[0, -1], [1000, 2]])) == (
+    assert alarm(placed_exp(), x=np.array([[0.0, -1], [1000, 2]])) == (
         "node 'growth' (exp) at m.yaml:9:5 gave a result that "
         "holds 1 inf among 4 values, the first at [1, 0]\n"
         "  x: float32[2, 2] from -2 to 2000"

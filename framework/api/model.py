@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from framework.api.bundled import cached_weights
 from framework.api.inputs import InputReader, by_name, described, types_text
+from framework.api.read import check, label_file
 from framework.api.run import Run
 from framework.errors import InputError, Problem, did_you_mean
 from framework.ir.graph import Graph
@@ -107,8 +108,6 @@ class Model:
         """All problems of the model's file as it is now; [] when it is fine."""
         if self.path is None:
             return []
-        from framework.api.load import check
-
         return check(self.path)
 
     def check_sizes(self, sizes: Mapping[str, int]) -> None:
@@ -183,9 +182,9 @@ class Model:
         """Replace all weights by these arrays, which must fit in name, shape and dtype."""
         from framework.runtime.weights import check_weights
 
-        check_weights(self.ir, weights)
-        self._given = source if source is not None else weights
-        self.__dict__["weights"] = dict(weights)
+        fitting = check_weights(self.ir, weights)
+        self._given = source if source is not None else fitting
+        self.__dict__["weights"] = fitting
         self.__dict__.pop("session", None)
 
     def save_weights(self, path: str | os.PathLike[str]) -> None:
@@ -218,8 +217,6 @@ class Model:
         """The labels of an output's classes, if its file names them."""
         if self.document is None:
             return None
-        from framework.api.load import label_file
-
         for spec in self.document.main.outputs:
             if spec.name == output and spec.labels is not None:
                 path = label_file(self.document, spec.labels.raw)

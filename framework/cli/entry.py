@@ -17,6 +17,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 
+from framework import __version__
 from framework.cli.output import abandon_stdout, prepare_streams, show_error
 from framework.cli.parsing import Parser, unknown_option
 from framework.errors import FrameworkError, InputError, did_you_mean
@@ -73,7 +74,7 @@ def dispatch(words: list[str]) -> int:
     parser, commands = build_parser(words)
     options, rest = parser.parse_known_args(words)
     if options.command is None:
-        parser.print_help()
+        parser.print_help(sys.stderr)
         return 2
     if rest:
         raise unknown_option(commands[options.command], rest[0])
@@ -88,7 +89,7 @@ def build_parser(words: list[str]) -> tuple[Parser, dict[str, Parser]]:
         description="Neural networks in YAML: symbolic shapes, NumPy execution.",
         epilog=EPILOG,
     )
-    parser.add_argument("--version", action=Version, help="print the version")
+    parser.add_argument("--version", action="version", version=f"framework {__version__}")
     add_debug(parser, False)
     group = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     commands: dict[str, Parser] = {}
@@ -117,24 +118,6 @@ def check_command(words: list[str]) -> None:
         raise InputError(f"there is no command '{command}'\n  hint: {hint}")
 
 
-class Version(argparse.Action):
-    """Prints the version; looked up only when it is asked for."""
-
-    def __init__(self, option_strings: Sequence[str], dest: str, help: str | None = None) -> None:
-        super().__init__(option_strings, dest, nargs=0, help=help, default=argparse.SUPPRESS)
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        """Print and stop."""
-        from importlib.metadata import PackageNotFoundError, version
-
-        try:
-            number = version("framework")
-        except PackageNotFoundError:
-            number = "(not installed, run from its folder)"
-        print(f"framework {number}")
-        parser.exit()
-
-
 def system_text(error: OSError) -> str:
     """What the operating system says, in one line."""
     place = f"{error.filename}: " if error.filename else "cannot write the output: "
@@ -149,6 +132,6 @@ def unexpected(error: Exception, debug: bool) -> int:
         traceback.print_exception(error)
         return 1
     what = f"{type(error).__name__}: {error}".split("\n")[0]
-    text = f"unexpected error, a bug in framework: {what}\n  hint: please report it with --debug"
-    show_error(FrameworkError(text))
+    hint = "please report it, with what the same command prints under --debug"
+    show_error(FrameworkError(f"unexpected error, a bug in framework: {what}\n  hint: {hint}"))
     return 1

@@ -7,6 +7,8 @@ import json
 import os
 import re
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
 from framework.errors import FrameworkError, Mistake, Problem, SpecError
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from framework.report.tables import Table
+
+Advance = Callable[[int, int, str], None]
+"""Called with what is done, the whole, and what is being done."""
 
 SUBSTITUTES = {"─": "-", "–": "-", "×": "x", "…": "...", "→": "->", "·": "*"}
 HEAD = re.compile(r"(?P<place>.*?: )?(?P<kind>error|warning)(?P<code>\[[\w-]+\])?: ")
@@ -33,7 +38,11 @@ codecs.register_error("framework.plain", substitute)
 
 
 def prepare_streams() -> None:
-    """Let stdout and stderr replace characters that their encoding lacks."""
+    """Let stdout and stderr exist, and replace characters that their encoding lacks."""
+    if sys.stdout is None:  # closed by the caller: framework check vit >&-
+        sys.stdout = open(os.devnull, "w")
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
@@ -112,7 +121,7 @@ def show_table(table: Table) -> None:
     if not on_terminal():
         from framework.report.tables import render
 
-        print(render(table))
+        print(render(table).replace("─", "-"))
         return
     from framework.cli.terminal import rich_table
 
@@ -120,3 +129,15 @@ def show_table(table: Table) -> None:
     out.print(rich_table(table))
     for note in table.notes:
         out.print(note, soft_wrap=True)
+
+
+@contextmanager
+def watched(words: str) -> Iterator[Advance | None]:
+    """A progress bar on stderr while something runs; None where nobody watches."""
+    if not on_terminal(sys.stderr):
+        yield None
+        return
+    from framework.cli.terminal import progress_bar
+
+    with progress_bar(words, console(sys.stderr)) as advance:
+        yield advance

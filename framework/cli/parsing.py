@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Iterable, Mapping
-from typing import NoReturn
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from framework.errors import InputError, did_you_mean
+
+if TYPE_CHECKING:
+    from framework.api.model import Model
 
 SIZE = re.compile(r"[0-9]{1,15}", re.ASCII)
 COMMA = re.compile(r",(?![^(]*\))")  # not inside the parentheses of an expression
@@ -16,9 +19,9 @@ COMMA = re.compile(r",(?![^(]*\))")  # not inside the parentheses of an expressi
 class Parser(argparse.ArgumentParser):
     """argparse without abbreviations, whose errors are errors of this package."""
 
-    def __init__(self, **keywords: object) -> None:
-        keywords.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
-        super().__init__(allow_abbrev=False, **keywords)  # type: ignore[arg-type]
+    def __init__(self, **keywords: Any) -> None:
+        plain = argparse.RawDescriptionHelpFormatter  # keeps the examples as they are written
+        super().__init__(allow_abbrev=False, formatter_class=plain, **keywords)
 
     def error(self, message: str) -> NoReturn:
         """Raise InputError instead of printing the usage and leaving."""
@@ -41,7 +44,9 @@ def unknown_option(parser: Parser, word: str) -> InputError:
 
 def add_model(parser: Parser) -> None:
     """GRAPH and ``--set``."""
-    parser.add_argument("graph", metavar="GRAPH", help="a YAML file, or the name of a bundled model")
+    parser.add_argument(
+        "graph", metavar="GRAPH", help="a YAML file, or the name of a bundled model"
+    )
     add_settings(parser)
 
 
@@ -85,9 +90,9 @@ def sizes_of(texts: Iterable[str]) -> dict[str, int]:
     return {name: int(value) for name, value in given.items()}
 
 
-def settings_of(texts: Iterable[str]) -> dict[str, str]:
+def settings_of(texts: Iterable[str]) -> dict[str, Any]:
     """``--set`` as arguments by name."""
-    given = pairs("--set", texts, "depth=6")
+    given: dict[str, Any] = dict(pairs("--set", texts, "depth=6"))
     for name in ("path", "seed", "weights"):  # what `load` itself is called with
         if name in given:
             hint = "name the argument differently" if name == "path" else f"write --{name}"
@@ -95,18 +100,22 @@ def settings_of(texts: Iterable[str]) -> dict[str, str]:
     return given
 
 
-def check_names(option: str, given: Iterable[str], known: Iterable[str], what: str) -> None:
-    """Refuse a name that the model does not have, and name the nearest."""
-    names = list(known)
-    folded = {name.casefold(): name for name in names}
-    for name in given:
-        if name not in names:
-            near = folded.get(name.casefold())
-            listed = f"it has {', '.join(names)}" if names else "it has none"
-            hint = f"did you mean '{near}'?" if near else did_you_mean(name, names) or listed
-            raise InputError(f"{option}: the model has no {what} '{name}'\n  hint: {hint}")
+def natural(text: str) -> int:
+    """A whole number, 0 or more, as the value of an option."""
+    if not SIZE.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"expected a whole number, found '{text}'")
+    return int(text)
 
 
-def sized(sizes: Mapping[str, int]) -> str:
-    """``B=8, H=320``."""
-    return ", ".join(f"{name}={size}" for name, size in sizes.items())
+def checked_sizes(model: Model, texts: Iterable[str]) -> dict[str, int]:
+    """``--dims`` as sizes that the model allows: declared, in bounds, as its conditions say."""
+    sizes = sizes_of(texts)
+    try:
+        model.check_sizes(sizes)
+    except InputError as error:
+        raise InputError(f"--dims: {error}") from None
+    broken = [condition.broken(sizes) for condition in model.ir.conditions]
+    facts = [f"--dims: {fact}" for fact in broken if fact]
+    if facts:
+        raise InputError("\n".join(facts))
+    return sizes

@@ -2,35 +2,55 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich import box
 from rich import table as rich_tables
-from rich.progress import BarColumn, DownloadColumn, Progress, ProgressColumn, TextColumn
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
-from framework.cli.output import console, on_terminal
-from framework.report.tables import Table, cell_text
-
-Advance = Callable[..., None]
-"""Called with what is done, the whole, and a word about it."""
+from framework.report.tables import Cell, Column, Table, cell_text
 
 
 def rich_table(table: Table) -> rich_tables.Table:
     """The table for rich; cells are texts, so that nothing in them is taken for markup."""
     out = rich_tables.Table(
-        title=Text(table.title), box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False,
-        show_footer=table.total is not None, header_style="bold", footer_style="bold",
-    )  # fmt: skip
+        title=Text(table.title, "bold"),
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        show_footer=table.total is not None,
+    )
     foot = table.total if table.total is not None else (None,) * len(table.columns)
     for column, cell in zip(table.columns, foot, strict=True):
-        justify = "right" if column.numeric else "left"
-        out.add_column(
-            Text(column.title), Text(cell_text(cell)), justify=justify,
-            no_wrap=column.numeric, overflow="fold",
-        )  # fmt: skip
+        add_column(out, column, cell)
     for row in table.rows:
         out.add_row(*(Text(cell_text(cell)) for cell in row))
     return out
+
+
+def add_column(out: rich_tables.Table, column: Column, foot: Cell) -> None:
+    """One column; long texts are folded, never cut."""
+    out.add_column(
+        Text(column.title),
+        Text(cell_text(foot)),
+        justify="right" if column.numeric else "left",
+        overflow="fold",
+    )
+
+
+@contextmanager
+def progress_bar(words: str, console: Console) -> Iterator[Callable[[int, int, str], None]]:
+    """A bar; the function in hand takes (done, whole, what is being done)."""
+    texts = TextColumn("{task.description}", markup=False)
+    with Progress(
+        texts, BarColumn(), MofNCompleteColumn(), console=console, transient=True
+    ) as progress:
+        task = progress.add_task(words, total=None)  # pulses until the first step is known
+
+        def advance(done: int, whole: int, what: str) -> None:
+            progress.update(task, completed=done, total=whole, description=what)
+
+        yield advance

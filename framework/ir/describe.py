@@ -37,6 +37,8 @@ def spelled(value: Any) -> str:
     """A value as a model file spells it."""
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:g}"
     if isinstance(value, tuple):
         return f"[{', '.join(map(spelled, value))}]"
     return str(value)

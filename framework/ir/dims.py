@@ -8,7 +8,8 @@
 A size is a plain ``int`` wherever no symbol is left, so that a concrete model never meets a `Dim`.
 Otherwise it is an integer polynomial over names, ``floor(a/b)`` and ``max(x, 0)`` in canonical
 form. The layers below this face: `terms` (polynomials), `intervals` (bounds), `floors` (canonical
-forms), `sizetext` (printing), `sizes` (the types), `prove`, `witness`, `hints`, `decide`.
+forms), `sizetext` (printing), `sizes`, `symbols`, `prove`, `witness`,
+`hints`, `decide`.
 """
 
 from __future__ import annotations
@@ -19,8 +20,6 @@ from framework.ir.sizes import (
     Dim,
     Shape,
     Size,
-    Symbol,
-    Symbols,
     bounds,
     ceildiv,
     format_shape,
@@ -31,6 +30,7 @@ from framework.ir.sizes import (
     symbols_of,
     total,
 )
+from framework.ir.symbols import Symbol, Symbols
 
 __all__ = [
     "Answer",

@@ -101,8 +101,17 @@ def unknown(graph: Graph, text: str) -> InputError:
     inside = [node.name for node in graph if node.name.startswith(f"{text}.")]
     if inside:
         return InputError(f"'{text}' is a block\n  hint: name a node in it, e.g. '{inside[-1]}'")
-    options = {node.name.rpartition(".")[2]: node.name for node in reversed(list(graph))}
-    options |= {node.name: node.name for node in graph}
-    near = nearest(text, options)
-    hint = f"\n  hint: did you mean '{options[near]}'?" if near else ""
+    owner, _, output = text.rpartition(".")
+    if owner in graph:
+        names = ", ".join(result_names(graph[owner]))
+        return InputError(f"node '{owner}' has no result '{output}'\n  hint: it has {names}")
+    near = closest(graph, text)
+    hint = f"\n  hint: did you mean '{near}'?" if near else ""
     return InputError(f"no node is called '{text}'{hint}")
+
+
+def closest(graph: Graph, text: str) -> str | None:
+    """The node whose name, or its last part, is most like ``text``."""
+    last = {node.name.rpartition(".")[2]: node.name for node in graph}
+    near = nearest(text, [*last, *(node.name for node in graph)])
+    return near if near is None or near in graph else last[near]

@@ -11,11 +11,10 @@ cancelled, so that the expression stays undefined exactly where it was.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from math import gcd
 
 from framework.errors import ShapeError
-from framework.ir.intervals import high, limits, low
+from framework.ir.intervals import high, independent, limits, low
 from framework.ir.terms import (
     ONE,
     Atom,
@@ -25,7 +24,6 @@ from framework.ir.terms import (
     Terms,
     add_into,
     check_growth,
-    closure,
     constant,
     content,
     exact_division,
@@ -64,37 +62,82 @@ def remainder(table: AtomTable, a: Terms, b: Terms) -> Terms:
 
 
 def by_number(table: AtomTable, n: Terms, d: int) -> Terms:
-    """``floor(n/d)`` for a number d > 0.
+    """``floor(n/d)`` for a number d > 0."""
+    if any(m and m[0].rank for m in n):  # as ``H - 3*floor(H/3)``, before residues hide it
+        known = one_step(n, d)
+        if known is not None:
+            return constant(known)
+    return Reduction(n, d).result(table)
 
-    The loop keeps ``out + sign*floor(n/d)`` unchanged and ends with n's coefficients in [0, d).
-    """
-    out: Terms = {}
-    sign = 1
-    if n and n[leading(n)] < 0:  # floor(-x/d) = -ceil(x/d), also where the residue is d/2
-        out, n, sign = constant(-1), mirrored(n), -1
-    while True:
-        whole, n = split_multiples(n, d)
-        add_into(out, whole, sign)
-        if value_of(n) is not None:
-            return out  # 0 <= n < d
-        inner = mergeable(n, d)
-        if inner is not None:
-            n, d = merged(n, d, inner, out, sign)
-            continue
-        deep = next((m[0] for m, c in sorted(n.items()) if c == 1 and opens(m)), None)
-        if deep is not None:
-            return plus(out, unfolded(table, n, constant(d), deep), sign)
-        shared = gcd(d, *(c for m, c in n.items() if m))
-        if shared > 1:  # floor((g*x + c)/(g*e)) = floor((x + floor(c/g))/e)
-            n, d = reduced(n, shared), d // shared
-            continue
-        if 2 * n[leading(n)] > d:  # keep the leading residue low
-            add_into(out, constant(-1), sign)
-            n, sign = mirrored(n), -sign
-            continue
-        add_into(out, settled(table, n, d), sign)
-        check_growth(out)
-        return out
+
+class Reduction:
+    """Brings ``floor(n/d)`` to canonical form; ``out + sign*floor(n/d)`` never changes."""
+
+    def __init__(self, n: Terms, d: int) -> None:
+        self.out: Terms = {}
+        self.sign, self.n, self.d = 1, n, d
+        if n and n[leading(n)] < 0:  # floor(-x/d) = -ceil(x/d), also where the residue is d/2
+            self.mirror()
+
+    def result(self, table: AtomTable) -> Terms:
+        """The canonical form: an atom whose coefficients lie in [0, d), and what left it."""
+        while self.step():
+            pass
+        if value_of(self.n) is None:
+            inner = next(filter(None, (opened(m, c) for m, c in sorted(self.n.items()))), None)
+            if inner is None:
+                last = settled(table, self.n, self.d)
+            else:
+                last = unfolded(table, self.n, constant(self.d), inner)
+            add_into(self.out, last, self.sign)
+        check_growth(self.out)
+        return self.out
+
+    def step(self) -> bool:
+        """Apply one rule; False when none applies."""
+        self.merge(-1)  # first, because for d = 2 residues hide the sign
+        whole, self.n = split_multiples(self.n, self.d)
+        add_into(self.out, whole, self.sign)
+        if value_of(self.n) is not None:
+            return False  # 0 <= n < d
+        return self.merge(1, self.d - 1) or self.reduce() or self.turn()
+
+    def mirror(self) -> None:
+        """``floor(n/d) = -1 - floor((-n-1)/d)``."""
+        add_into(self.out, constant(-1), self.sign)
+        self.n, self.sign = mirrored(self.n), -self.sign
+
+    def turn(self) -> bool:
+        """Mirror where that makes the leading residue smaller."""
+        large = 2 * self.n[leading(self.n)] > self.d
+        if large:
+            self.mirror()
+        return large
+
+    def reduce(self) -> bool:
+        """Cancel a common factor: ``floor((g*x + c)/(g*e)) = floor((x + floor(c/g))/e)``."""
+        shared = gcd(self.d, *(c for m, c in self.n.items() if m))
+        if shared > 1:
+            self.n, self.d = reduced(self.n, shared), self.d // shared
+        return shared > 1
+
+    def merge(self, *coefficients: int) -> bool:
+        """Open a floor inside: ``floor((floor(x/e) + k)/d) = floor((x + e*k)/(e*d))``.
+
+        With coefficient -1, ``-floor(x/e) = floor((-x + e - 1)/e)`` comes first, and with d - 1,
+        which is -1 as well, ``d*floor(x/e)`` leaves before.
+        """
+        inner = mergeable(self.n, coefficients)
+        if inner is None:
+            return False
+        x, divisor = inner.inner
+        e, c = divisor[ONE], self.n[(inner,)]
+        if c > 1:
+            add_into(self.out, single(inner), self.sign)
+        rest = {m: k for m, k in self.n.items() if m != (inner,)}
+        above = x if c == 1 else plus(constant(e - 1), x, -1)
+        self.n, self.d = plus(above, rest, e), e * self.d
+        return True
 
 
 def mirrored(n: Terms) -> Terms:
@@ -115,29 +158,20 @@ def split_multiples(n: Terms, d: int) -> tuple[Terms, Terms]:
     return whole, rest
 
 
-def mergeable(n: Terms, d: int) -> Atom | None:
-    """A floor by a number that stands alone in ``n`` with coefficient 1 or -1 modulo ``d``."""
-    found = [
-        m[0]
-        for m, c in n.items()
-        if len(m) == 1 and m[0].kind == "floor" and (c in (1, d - 1)) and value_of(m[0].inner[1])
-    ]
-    return min(found, default=None)
+def mergeable(n: Terms, coefficients: tuple[int, ...]) -> Atom | None:
+    """A floor by a number that stands alone in ``n`` with one of the coefficients."""
+    found = (
+        m[0] for m, c in n.items() if c in coefficients and len(m) == 1 and m[0].kind == "floor"
+    )
+    return min((a for a in found if value_of(a.inner[1]) is not None), default=None)
 
 
-def merged(n: Terms, d: int, inner: Atom, out: Terms, sign: int) -> tuple[Terms, int]:
-    """Open a floor inside a floor: ``floor((floor(x/e) + k)/d) = floor((x + e*k)/(e*d))``.
-
-    With the other sign, ``-floor(x/e) = floor((-x + e - 1)/e)``; its ``d*floor(x/e)`` goes to
-    ``out``.
-    """
-    x, divisor = inner.inner
-    e = divisor[ONE]
-    rest = {m: c for m, c in n.items() if m != (inner,)}
-    if n[(inner,)] == 1:
-        return plus(x, rest, e), e * d
-    add_into(out, single(inner), sign)
-    return plus(plus(constant(e - 1), x, -1), rest, e), e * d
+def one_step(n: Terms, d: int) -> int | None:
+    """The value of ``floor(n/d)``, if the bounds of n leave only one."""
+    least, most = limits(n)
+    if isinstance(least, int) and isinstance(most, int) and least // d == most // d:
+        return least // d
+    return None
 
 
 def reduced(n: Terms, factor: int) -> Terms:
@@ -163,9 +197,10 @@ def settled(table: AtomTable, n: Terms, d: int) -> Terms:
 
 def halves_joined(terms: Terms) -> Terms:
     """``floor(x/2) + ceil(x/2) = x``: what splitting in two and concatenating again gives."""
-    for monomial, c in terms.items():
-        atom = monomial[0] if len(monomial) == 1 and monomial[0].kind == "floor" else None
-        if atom is None or value_of(atom.inner[1]) != 2 or ONE in atom.inner[0]:
+    halves = [m for m in terms if len(m) == 1 and m[0].kind == "floor"]
+    for monomial in halves:
+        atom, c = monomial[0], terms[monomial]
+        if value_of(atom.inner[1]) != 2 or ONE in atom.inner[0]:
             continue
         upper = (Atom(label(f"({text_of(plus(atom.inner[0], constant(1)))})/2")),)
         k = terms.get(upper, 0)
@@ -182,16 +217,11 @@ def near_zero(n: Terms, d: int) -> Terms | None:
 
     Residues in [0, d) hide that ``H - 2*floor(H/2)`` is at most 1; the balanced ones show it.
     """
-    if len(n) < 2 or all(len(m) < 2 and (not m or not m[0].rank) for m in n):
+    upper = {m: 1 for m, c in n.items() if m and 2 * c >= d}
+    if not upper or len(n) < 2 or independent(n):
         return None
-    upper = {m: (1 if 2 * c >= d else 0) for m, c in n.items() if m}
-    small = plus(n, {m: k for m, k in upper.items() if k}, -d)
-    if small == n:
-        return None
-    least, most = limits(small)
-    if not (isinstance(least, int) and isinstance(most, int) and least // d == most // d):
-        return None
-    return plus({m: k for m, k in upper.items() if k}, constant(least // d))
+    step = one_step(plus(n, upper, -d), d)
+    return None if step is None else plus(upper, constant(step))
 
 
 def quotient_bound(bound: Bound, d: int) -> Bound:
@@ -212,21 +242,28 @@ def by_polynomial(table: AtomTable, a: Terms, b: Terms) -> Terms:
     a, b = cancelled(a, b)
     if value_of(b) is not None:
         return plus(out, by_number(table, a, b[ONE]))
-    inner = next((m[0] for m, c in sorted(a.items()) if c == 1 and opens(m)), None)
+    inner = next(filter(None, (opened(m, c) for m, c in sorted(a.items()))), None)
     if inner is not None:
         return plus(out, unfolded(table, a, b, inner))
+    return plus(out, proper_quotient(table, a, b))
+
+
+def proper_quotient(table: AtomTable, a: Terms, b: Terms) -> Terms:
+    """``floor(a/b)``, b > 0, where nothing is left to take out: 0, -1 or an atom."""
     if low(a) >= 0 and low(plus(b, a, -1)) > 0:
-        return out
+        return {}
     if high(a) < 0 and low(plus(a, b)) >= 0:
-        return plus(out, constant(-1))
+        return constant(-1)
     if a[leading(a)] < 0:
-        return plus(plus(out, constant(-1)), by_polynomial(table, mirrored(a), b), -1)
-    return plus(out, floor_atom(table, a, b))
+        return plus(constant(-1), by_polynomial(table, mirrored(a), b), -1)
+    return floor_atom(table, a, b)
 
 
-def opens(monomial: Monomial) -> bool:
-    """Whether a monomial is a single floor by a divisor known to be positive."""
-    return len(monomial) == 1 and monomial[0].kind == "floor" and low(monomial[0].inner[1]) > 0
+def opened(monomial: Monomial, coefficient: int) -> Atom | None:
+    """The floor that a term is, if its divisor is known to be positive."""
+    if coefficient != 1 or len(monomial) != 1 or monomial[0].kind != "floor":
+        return None
+    return monomial[0] if low(monomial[0].inner[1]) > 0 else None
 
 
 def unfolded(table: AtomTable, a: Terms, b: Terms, inner: Atom) -> Terms:
@@ -335,57 +372,3 @@ def maximum_of(table: AtomTable, a: Terms, b: Terms) -> Terms:
 def minimum_of(table: AtomTable, a: Terms, b: Terms) -> Terms:
     """``min(a, b)``."""
     return plus(a, relu(table, plus(a, b, -1)), -1)
-
-
-def rebuilt(table: AtomTable, terms: Terms, images: dict[Atom, Terms]) -> Terms:
-    """Substitute polynomials for symbols and simplify again, from the inside out."""
-    known = dict(images)
-    for atom in closure(terms):
-        if atom in known:
-            continue
-        if table.get(atom) is atom and not any(leaf in images for leaf in atom.leaves):
-            known[atom] = single(atom)
-            continue
-        inner = [combined(part, known) for part in atom.inner]
-        if atom.kind == "floor":
-            known[atom] = floor_quotient(table, inner[0], inner[1])
-        elif atom.kind == "relu":
-            known[atom] = relu(table, inner[0])
-        else:
-            known[atom] = single(atom)
-    return combined(terms, known)
-
-
-def combined(terms: Terms, known: dict[Atom, Terms]) -> Terms:
-    """The polynomial with a polynomial in the place of every atom."""
-    out: Terms = {}
-    for monomial, coefficient in terms.items():
-        part = constant(coefficient)
-        for atom in monomial:
-            part = times(part, known[atom])
-        add_into(out, part)
-    return plus(out, {})
-
-
-def evaluated(atoms: Iterable[Atom], terms: Terms, sizes: dict[Atom, int]) -> int | None:
-    """The value at given symbols; ``atoms`` is the closure of ``terms``. None: division by 0."""
-    values = dict(sizes)
-    for atom in atoms:
-        if atom.kind == "relu":
-            values[atom] = max(numeric(atom.inner[0], values), 0)
-        elif atom.kind == "floor":
-            divisor = numeric(atom.inner[1], values)
-            if not divisor:
-                return None
-            values[atom] = numeric(atom.inner[0], values) // divisor
-    return numeric(terms, values)
-
-
-def numeric(terms: Terms, values: dict[Atom, int]) -> int:
-    """The value of a polynomial at given atoms."""
-    total = 0
-    for monomial, coefficient in terms.items():
-        for atom in monomial:
-            coefficient *= values[atom]
-        total += coefficient
-    return total

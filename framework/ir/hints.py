@@ -7,7 +7,6 @@ from itertools import islice, product
 from math import inf, isqrt, lcm
 
 from framework.errors import ShapeError
-from framework.ir.floors import evaluated
 from framework.ir.prove import (
     Answer,
     Part,
@@ -19,6 +18,7 @@ from framework.ir.prove import (
     prove,
     restricted,
 )
+from framework.ir.rewrite import evaluated
 from framework.ir.terms import Atom, Terms, closure, value_of
 from framework.ir.witness import Witnesses
 
@@ -100,17 +100,13 @@ def smallest_minimum(terms: Terms) -> dict[str, int] | None:
     leaves = leaves_of(terms)
     if len(closure(terms)) > MOST_ATOMS:
         return None
-    groups = [[leaf] for leaf in leaves] + ([leaves] if len(leaves) > 1 else [])
-    singles: list[tuple[int, str]] = []
-    for group in groups:
-        if len(group) > 1 and singles:
-            break
-        least = least_start(terms, group)
-        if least is not None and len(group) > 1:
-            return {leaf.name: rounded(leaf, least) * leaf.scale for leaf in group}
-        if least is not None:
-            singles.append((rounded(group[0], least) * group[0].scale, group[0].name))
-    return {name: least for least, name in [min(singles)]} if singles else None
+    starts = ((leaf, least_start(terms, [leaf])) for leaf in leaves)
+    singles = [(rounded(a, n) * a.scale, a.name) for a, n in starts if n is not None]
+    if singles:
+        least, name = min(singles)
+        return {name: least}
+    together = least_start(terms, leaves) if len(leaves) > 1 else None
+    return None if together is None else {a.name: rounded(a, together) * a.scale for a in leaves}
 
 
 def rounded(leaf: Atom, size: int) -> int:

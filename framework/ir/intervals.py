@@ -55,14 +55,19 @@ def low(terms: Terms, budget: int = QUICK) -> Bound:
     number = value_of(terms)
     if number is not None:
         return number
-    if all(len(m) < 2 and (not m or not m[0].rank) for m in terms):
-        return corner(terms)  # independent symbols: exact
+    if independent(terms):
+        return corner(terms)
     if max(atom.rank for m in terms for atom in m) > DEEP:
         budget //= 4
     try:
         return Search(budget).lowest(terms, 1)
     except ShapeError:  # a formula on the way was beyond the limits
         return corner(terms)
+
+
+def independent(terms: Terms) -> bool:
+    """Whether it is linear in symbols, so that intervals are exact."""
+    return all(len(m) < 2 and (not m or not m[0].rank) for m in terms)
 
 
 def product(x: Bound, y: Bound) -> Bound:
@@ -250,24 +255,26 @@ def relaxed(terms: Terms, atom: Atom) -> tuple[Terms, int] | None:
     """
     numerator, divisor = atom.inner
     least = plus(plus(numerator, divisor, -1), constant(1))
-    factor = coefficient_of(terms, atom)
-    number = value_of(divisor)
-    if number is None:
-        if low(divisor) < 1:
-            return None
-        number = abs(divisor[leading(divisor)])
-        quotient = exact_division(scaled(factor, number), divisor)
-        if quotient is None or not sign(quotient):
-            return None
-        pieces = [(quotient, least if sign(quotient) > 0 else numerator)]
-    else:
-        pieces = []
-        for monomial, c in factor.items():
-            side = sign({monomial: c})
-            if not side:
-                return None
-            pieces.append(({monomial: c}, least if side > 0 else numerator))
+    pieces = multiples_of(divisor, coefficient_of(terms, atom))
+    number = abs(divisor[leading(divisor)])
     out = scaled({m: c for m, c in terms.items() if atom not in m}, number)
-    for quotient, bound in pieces:
-        add_into(out, times(quotient, bound))
-    return out, number
+    for quotient in pieces:
+        side = sign(quotient)
+        if not side:
+            return None
+        add_into(out, times(quotient, least if side > 0 else numerator))
+    return (out, number) if pieces else None
+
+
+def multiples_of(divisor: Terms, factor: Terms) -> list[Terms]:
+    """Polynomials q with ``sum(q) * divisor = k * factor``, k the divisor's leading coefficient.
+
+    By a number they are the terms of the factor, each with a sign of its own. Empty where the
+    division leaves a rest, or the divisor may be 0.
+    """
+    if value_of(divisor) is not None:
+        return [{m: c} for m, c in factor.items()]
+    if low(divisor) < 1:
+        return []
+    quotient = exact_division(scaled(factor, abs(divisor[leading(divisor)])), divisor)
+    return [] if quotient is None else [quotient]

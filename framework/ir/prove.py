@@ -15,8 +15,8 @@ from math import gcd, inf, lcm
 from typing import Literal, NamedTuple
 
 from framework.errors import ShapeError
-from framework.ir.floors import evaluated, numeric, rebuilt
 from framework.ir.intervals import EXHAUSTIVE, THOROUGH, high, low
+from framework.ir.rewrite import evaluated, numeric, rebuilt
 from framework.ir.terms import (
     ONE,
     Atom,

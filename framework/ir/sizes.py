@@ -1,15 +1,13 @@
-"""Sizes: a plain int, or a `Dim` where a symbol is left; the table of symbols of one model."""
+"""Sizes: a plain int, or a `Dim` where a symbol is left."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from math import inf
+from collections.abc import Callable, Iterable, Mapping
 
 from framework.errors import ShapeError
 from framework.ir import floors
 from framework.ir.intervals import THOROUGH, limits
+from framework.ir.rewrite import evaluated, rebuilt
 from framework.ir.sizetext import render
 from framework.ir.terms import (
     Atom,
@@ -19,8 +17,6 @@ from framework.ir.terms import (
     constant,
     plus,
     scaled,
-    single,
-    symbol_atom,
     times,
     value_of,
 )
@@ -137,11 +133,11 @@ class Dim:
         left = [] if len(images) == len(self.leaves) else [self.table]
         if any(other is not table for other in [*tables, *left]):
             raise mixed(self, ", ".join(str(values[a.name]) for a in images))
-        return lowered(table, floors.rebuilt(table, self.terms, images))
+        return lowered(table, rebuilt(table, self.terms, images))
 
     def number(self, sizes: dict[Atom, int]) -> int:
         """The value where every symbol is a number (divided by what it is a multiple of)."""
-        found = floors.evaluated(closure(self.terms), self.terms, sizes)
+        found = evaluated(closure(self.terms), self.terms, sizes)
         if found is None:
             where = ", ".join(f"{a.name} = {k * a.scale}" for a, k in sizes.items())
             raise ShapeError(f"{self} divides by zero at {where}")
@@ -275,82 +271,3 @@ def symbols_of(*sizes: Size) -> tuple[str, ...]:
 def format_shape(shape: Iterable[Size]) -> str:
     """A shape as text: ``[B, 64, ceil(H/2), ceil(W/2)]``."""
     return f"[{', '.join(map(str, shape))}]"
-
-
-@dataclass(frozen=True)
-class Symbol:
-    """A declared size; the bounds are multiples of ``multiple_of``, rounded inwards."""
-
-    name: str
-    minimum: int
-    maximum: int | None
-    multiple_of: int
-
-
-class Symbols:
-    """The symbols and interned atoms of one model, in order of declaration."""
-
-    def __init__(self) -> None:
-        self.atoms: AtomTable = {}
-        self.records: dict[str, Symbol] = {}
-        self.sizes: dict[str, Size] = {}
-
-    def declare(
-        self, name: str, *, minimum: int = 1, maximum: int | None = None, multiple_of: int = 1
-    ) -> Size:
-        """Declare a size; a plain int comes back where the bounds leave one value.
-
-        Declaring the same again gives the same size; declaring otherwise is an error.
-        """
-        record = checked(name, minimum, maximum, multiple_of)
-        if self.records.setdefault(name, record) != record:
-            raise ShapeError(f"size {name} is declared twice: {self.records[name]} and {record}")
-        if name not in self.sizes:
-            low, m = record.minimum // multiple_of, multiple_of
-            high = inf if record.maximum is None else record.maximum // multiple_of
-            fixed = record.minimum == record.maximum
-            atom = None if fixed else symbol_atom(self.atoms, name, low, high, m)
-            self.sizes[name] = record.minimum if atom is None else Dim(self.atoms, single(atom, m))
-        return self.sizes[name]
-
-    def fresh(self, hint: str, *, minimum: int = 1, maximum: int | None = None) -> Size:
-        """Declare a size under a new name: ``hint``, or ``hint_2`` and so on where it is taken."""
-        base = re.sub(r"\W", "_", hint)
-        base = base if base.isidentifier() else f"size_{base}"
-        name, number = base, 1
-        while name in self.records:
-            number += 1
-            name = f"{base}_{number}"
-        return self.declare(name, minimum=minimum, maximum=maximum)
-
-    def __getitem__(self, name: str) -> Size:
-        return self.sizes[name]
-
-    def __contains__(self, name: object) -> bool:
-        return name in self.sizes
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.sizes)
-
-    def __len__(self) -> int:
-        return len(self.sizes)
-
-    def bounds_of(self, name: str) -> Symbol:
-        """What is declared of a name, bounds rounded to multiples."""
-        return self.records[name]
-
-
-def checked(name: str, minimum: int, maximum: int | None, multiple_of: int) -> Symbol:
-    """The declaration as a record, or a ShapeError that says what contradicts what."""
-    if not name.isidentifier():
-        raise ShapeError(f"{name!r} is no name for a size", hint="use letters, digits and _")
-    if multiple_of < 1:
-        raise ShapeError(f"size {name}: multiple_of is {multiple_of}, it must be at least 1")
-    if minimum < 0:
-        raise ShapeError(f"size {name}: min is {minimum}, a size is at least 0")
-    low = -(-minimum // multiple_of) * multiple_of
-    high = None if maximum is None else maximum // multiple_of * multiple_of
-    if high is not None and high < low:
-        reason = f" and multiple_of: {multiple_of}" if multiple_of > 1 else ""
-        raise ShapeError(f"size {name}: nothing has min: {minimum}, max: {maximum}{reason}")
-    return Symbol(name, low, high, multiple_of)

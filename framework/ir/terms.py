@@ -1,9 +1,9 @@
 """Polynomials with integer coefficients over atoms: the raw material of sizes.
 
 An atom is a symbol, a floored quotient ``floor(a/b)``, or ``relu(x) = max(x, 0)``. An atom *is*
-its canonical text (a digest of it where it is long), so that hashing, comparing and sorting run at the
-speed of ``str``, and equal expressions of two tables are equal. Bounds and depth are fixed when an atom is made; nothing
-here recurses, however deep an expression is nested.
+its canonical text (a digest of it where it is long), so that hashing, comparing and sorting run
+at the speed of ``str``, and equal expressions of two tables are equal. Bounds and depth are fixed
+when an atom is made; nothing here recurses, however deep an expression is nested.
 """
 
 from __future__ import annotations

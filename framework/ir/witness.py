@@ -10,8 +10,8 @@ from itertools import islice, product
 from math import inf, prod
 from random import Random
 
-from framework.ir.floors import evaluated
 from framework.ir.prove import Relation, Sizes, holds, leaves_of, periods
+from framework.ir.rewrite import evaluated
 from framework.ir.terms import ONE, Atom, Terms, closure
 
 MOST_SAMPLES = 160

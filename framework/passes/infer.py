@@ -44,7 +44,7 @@ def remaining(conditions: list[Condition], sizes: Mapping[str, Size]) -> list[Co
     """The conditions that these sizes do not settle; ShapeError for one that they break."""
     for condition in conditions:
         if fact := condition.broken(sizes):
-            raise ShapeError(fact + at_text(sizes), hint=condition.hint)
+            raise ShapeError(f"{fact}{at_text(sizes)}", hint=condition.hint)
     there = [condition.at(sizes) for condition in conditions]
     return [condition for condition in there if not condition.verdict().always]
 

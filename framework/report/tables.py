@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -66,20 +67,38 @@ def cell_text(cell: Cell) -> str:
         return ""
     if isinstance(cell, Shapes):
         return " ".join(map(format_shape, cell.shapes))
-    return f"{cell:,}" if isinstance(cell, int) else str(cell)
+    if isinstance(cell, int):
+        return f"{cell:,}"
+    return grouped(str(cell)) if isinstance(cell, Dim) else cell
+
+
+def grouped(formula: str) -> str:
+    """The formula with its thousands separated, unless a comma means something in it.
+
+    >>> grouped("17447454720*B")
+    '17,447,454,720*B'
+    """
+    if "," in formula:
+        return formula
+    return re.sub(r"\b\d{4,}\b", lambda number: f"{int(number[0]):,}", formula)
 
 
 def as_text(table: Table) -> str:
     """Aligned columns with a rule under the heading and above the totals."""
-    body = [[cell_text(cell) for cell in line] for line in table.lines]
-    grid = [[column.title for column in table.columns], *body]
+    grid = [[column.title for column in table.columns], *texts(table)]
     widths = [max(map(len, column)) for column in zip(*grid, strict=True)]
     lines = [aligned(line, widths, table.columns) for line in grid]
     rule = "─" * (sum(widths) + 2 * (len(widths) - 1))
     lines.insert(1, rule)
     if table.total is not None:
         lines.insert(-1, rule)
-    return "\n".join([table.title, "", *lines, *([""] if table.notes else []), *table.notes])
+    notes = ["", *table.notes] if table.notes else []
+    return "\n".join([table.title, "", *lines, *notes])
+
+
+def texts(table: Table) -> list[list[str]]:
+    """All rows as text."""
+    return [list(map(cell_text, line)) for line in table.lines]
 
 
 def aligned(line: Sequence[str], widths: Sequence[int], columns: Sequence[Column]) -> str:
@@ -95,8 +114,8 @@ def as_markdown(table: Table) -> str:
     """A pipe table as GitHub reads it."""
     rules = ["--:" if column.numeric else "---" for column in table.columns]
     heads = [column.title for column in table.columns]
-    body = [[cell_text(cell).replace("|", r"\|") for cell in line] for line in table.lines]
-    lines = [f"| {' | '.join(line)} |" for line in [heads, rules, *body]]
+    escaped = [[text.replace("|", r"\|") for text in line] for line in texts(table)]
+    lines = [f"| {' | '.join(line)} |" for line in [heads, rules, *escaped]]
     notes = [f"\n{note}" for note in table.notes]
     return "\n".join([f"**{table.title}**\n", *lines, *notes])
 

@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy as np
-
 from framework.errors import InputError, Mistake, ShapeError, nearest
 from framework.ir.dims import Dim, Size, Symbol, format_shape, symbols_of
 from framework.ir.graph import Graph
 from framework.ir.op import Array
-from framework.runtime.casting import cast
+from framework.runtime.casting import as_array, cast
 
 
 def bind(graph: Graph, given: Mapping[str, Any]) -> tuple[dict[str, Array], dict[str, int]]:
@@ -25,6 +23,7 @@ def bind(graph: Graph, given: Mapping[str, Any]) -> tuple[dict[str, Array], dict
     """
     binder = Binder(graph)
     binder.read(given)
+    binder.check_ranks()
     binder.bind_symbols()
     binder.check_shapes()
     binder.add_examples()
@@ -49,25 +48,30 @@ class Binder:
     def read(self, given: Mapping[str, Any]) -> None:
         """Take the arrays that are inputs of the model, in its dtypes."""
         inputs = self.graph.inputs
-        for name in given:
-            if name not in inputs:
-                self.problems.append(unknown(name, list(inputs)))
+        self.problems += [unknown(name, list(inputs)) for name in given if name not in inputs]
         for name, node in inputs.items():
             if name not in given:
                 self.problems.append(f"input '{name}' is missing; the model says {node.type}")
             else:
                 self._read(name, node.type.dtype, given[name])
-        missing = (node for name, node in inputs.items() if name not in self.arrays)
-        self.doubtful.update(name for node in missing for name in symbols_of(*node.type.shape))
+            if name not in self.arrays:
+                self.doubtful.update(symbols_of(*node.type.shape))
 
     def _read(self, name: str, dtype: str, value: Any) -> None:
         try:
-            self.arrays[name] = cast(np.asarray(value), dtype)
+            self.arrays[name] = cast(as_array(value, dtype), dtype)
         except ValueError as error:
             self.problems.append(f"input '{name}' is no array: {error}")
         except Mistake as mistake:
             hint = f"\n  hint: {mistake.hint}" if mistake.hint else ""
             self.problems.append(f"input '{name}' {mistake.fact}{hint}")
+
+    def check_ranks(self) -> None:
+        """Arrays with another number of axes say nothing about sizes."""
+        for name, array in self.arrays.items():
+            shape = self.graph[name].type.shape
+            if len(shape) != array.ndim:
+                self._blame(name, f"{len(shape)} axes, not {array.ndim}", *symbols_of(*shape))
 
     def axes(self) -> Iterator[tuple[str, int, Size, int]]:
         """Input, axis, the model's size and the array's, of all arrays with the right rank."""
@@ -112,36 +116,31 @@ class Binder:
             elif not self._is_bare(size) and not self.doubtful.intersection(size.symbols):
                 self._check(name, axis, size, have)
         for name, array in self.arrays.items():
-            shape = self.graph[name].type.shape
-            said = f"input '{name}' has shape {list(array.shape)}; the model says "
-            if len(shape) != array.ndim:
-                ranks = f"{len(shape)} axes, not {array.ndim}"
-                self.problems.append(f"{said}{format_shape(shape)}: {ranks}")
-                self.doubtful.update(symbols_of(*shape))
-            elif name in self.reasons:
-                reasons = "; ".join(self.reasons[name])
-                self.problems.append(f"{said}{format_shape(shape)}: {reasons}")
+            if name in self.reasons:
+                shape = format_shape(self.graph[name].type.shape)
+                self.problems.append(
+                    f"input '{name}' has shape {list(array.shape)}; "
+                    f"the model says {shape}: {'; '.join(self.reasons[name])}"
+                )
 
     def _check(self, name: str, axis: int, size: Dim, have: int) -> None:
         unbound = [symbol for symbol in size.symbols if symbol not in self.sizes]
         value = size.at(self.sizes)
-        if isinstance(value, int):
+        if not unbound:
             if value != have:
-                basis = ", ".join(
-                    f"{symbol} = {self.sizes[symbol]} from {self.origin[symbol]}"
-                    for symbol in size.symbols
-                )
+                basis = ", ".join(map(self._source, size.symbols))
                 self._blame(name, f"axis {axis} is {have}, but {size} is {value} with {basis}")
             return
-        found = None
-        if len(unbound) == 1:
-            found = solution(value, self.graph.symbols.bounds_of(unbound[0]), have)
+        symbol = self.graph.symbols.bounds_of(unbound[0])
+        found = solution(value, symbol, have) if len(unbound) == 1 else None
         if found is None:
-            names = " and ".join(unbound)
-            self._blame(name, f"axis {axis} is {have}, and {size} = {have} gives no {names}")
-            self.doubtful.update(unbound)
+            reason = f"axis {axis} is {have}, and {size} = {have} gives no {' and '.join(unbound)}"
+            self._blame(name, reason, *unbound)
         else:
-            self._bind(unbound[0], found, name, axis)
+            self._bind(symbol.name, found, name, axis)
+
+    def _source(self, symbol: str) -> str:
+        return f"{symbol} = {self.sizes[symbol]} from {self.origin[symbol]}"
 
     def add_examples(self) -> None:
         """Symbols that stand in no input get their example."""

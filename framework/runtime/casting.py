@@ -10,6 +10,14 @@ from framework.errors import Mistake
 from framework.ir.op import Array
 
 
+def as_array(value: Any, dtype: str) -> Array:
+    """What a user gives as an array; whole numbers in lists may stand for floats."""
+    array = np.asarray(value)
+    if not hasattr(value, "dtype") and array.dtype.kind in "iu" and np.dtype(dtype).kind == "f":
+        return array.astype(np.float64)
+    return array
+
+
 def cast(array: Array, dtype: str) -> Array:
     """The array in this dtype, the same one where it has it already.
 

@@ -10,7 +10,7 @@ from framework.errors import FrameworkError, InputError, Mistake, RunError
 from framework.ir.describe import describe
 from framework.ir.graph import Node
 from framework.ir.op import Array
-from framework.runtime.plan import Call, Plan, labels
+from framework.runtime.plan import Call, Plan, Source, labels
 
 Store = list[Any]
 Progress = Callable[[int, int, str], None]
@@ -40,10 +40,7 @@ def execute(
     """
     seconds: list[float] = []
     for call in plan.calls:
-        arrays = [
-            store[source] if isinstance(source, int) else tuple(store[slot] for slot in source)
-            for source in call.inputs
-        ]
+        arrays = [fetched(store, source) for source in call.inputs]
         start = perf_counter()
         results = run_call(call, arrays)
         seconds.append(perf_counter() - start)
@@ -56,6 +53,11 @@ def execute(
         if progress is not None:
             progress(len(seconds), len(plan.calls), call.node.name)
     return seconds
+
+
+def fetched(store: Store, source: Source) -> Any:
+    """An argument out of its slot; a tuple for a variadic port."""
+    return store[source] if isinstance(source, int) else tuple(store[slot] for slot in source)
 
 
 def run_call(call: Call, arrays: Sequence[Any]) -> tuple[Array, ...]:

@@ -22,12 +22,9 @@ def watch_finite(inputs: Mapping[str, Array], weights: Mapping[str, Array]) -> W
 
     Infinity in there may be meant, as in a mask; it is only mentioned if something goes wrong.
     """
-    named = [(f"input '{name}'", array) for name, array in inputs.items()]
-    named += [(f"weight '{name}'", array) for name, array in weights.items()]
-    suspects = [f"{what} {text}" for what, array in named if (text := bad_text(array))]
-    spoilt = [what for what, array in named if is_float(array) and np.isnan(array).any()]
-    if spoilt:
-        raise RunError("\n".join(f"{suspect} before the run" for suspect in suspects))
+    suspects = [*suspicious("input", inputs), *suspicious("weight", weights)]
+    if any(is_nan(array) for array in (*inputs.values(), *weights.values())):
+        raise RunError("\n".join(suspects))
 
     def watch(call: Call, arrays: Sequence[Any], results: Sequence[Array]) -> None:
         for array in results:
@@ -37,23 +34,35 @@ def watch_finite(inputs: Mapping[str, Array], weights: Mapping[str, Array]) -> W
     return watch
 
 
+def suspicious(what: str, named: Mapping[str, Array]) -> Iterator[str]:
+    """What is not finite before the run: ``input 'x' holds 1 NaN among ...``."""
+    for name, array in named.items():
+        if bad := bad_text(array):
+            yield f"{what} '{name}' {bad} before the run"
+
+
 def judge(call: Call, arrays: Sequence[Any], result: Array, suspects: Sequence[str]) -> None:
     """Raise RunError for a result that is not finite, unless its infinities were given."""
     op = call.node.op
     excused = has_infinity(op, result.dtype) or any(
         is_float(array) and np.isinf(array).any() for _, array in labels(op, arrays)
     )
-    if excused and not np.isnan(result).any():
+    if excused and not is_nan(result):
         return
-    lines = [f"{node_text(call.node)} gave a result that {bad_text(result)}"]
-    lines += [f"  {label}: {range_text(array)}" for label, array in labels(op, arrays)]
-    lines += [f"  note: {suspect} before the run" for suspect in suspects]
-    raise RunError("\n".join(lines))
+    lines = [f"\n  {label}: {range_text(array)}" for label, array in labels(op, arrays)]
+    lines += [f"\n  note: {suspect}" for suspect in suspects]
+    head = f"{node_text(call.node)} gave a result that {bad_text(result)}"
+    raise RunError(f"{head}{''.join(lines)}")
 
 
 def is_float(array: Array) -> bool:
     """Can it hold NaN or infinity?"""
     return bool(array.dtype.kind == "f")
+
+
+def is_nan(array: Array) -> bool:
+    """Does it hold a NaN?"""
+    return is_float(array) and bool(np.isnan(array).any())
 
 
 def bad_text(array: Array) -> str | None:

@@ -7,7 +7,7 @@ connected.  After a call, the slots that nobody reads any more are emptied.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -161,17 +161,13 @@ def flat_slots(sources: Iterable[Source]) -> Iterator[int]:
 
 def with_frees(calls: list[Call], pinned: set[int]) -> list[Call]:
     """The calls, each with the slots that it is the last to touch."""
-    last: dict[int, int] = {}
-    for number, call in enumerate(calls):
-        last.update((slot, number) for slot in (*flat_slots(call.inputs), *call.outputs))
-    frees: list[list[int]] = [[] for _ in calls]
-    for slot, number in last.items():
-        if slot not in pinned:
-            frees[number].append(slot)
-    return [
-        Call(call.node, call.stage, call.function, call.inputs, call.outputs, tuple(free))
-        for call, free in zip(calls, frees, strict=True)
-    ]
+    touched = set(pinned)
+    out: list[Call] = []
+    for call in reversed(calls):
+        slots = dict.fromkeys((*flat_slots(call.inputs), *call.outputs))
+        out.append(replace(call, free=tuple(slot for slot in slots if slot not in touched)))
+        touched.update(slots)
+    return out[::-1]
 
 
 def peak_of(calls: list[Call], sizes: list[int], inputs: Iterable[int]) -> int:

@@ -16,7 +16,7 @@ from framework.runtime.binding import bind
 from framework.runtime.execute import Progress, Store, execute
 from framework.runtime.finite import watch_finite
 from framework.runtime.plan import Plan, make_plan
-from framework.runtime.weights import fit_weights
+from framework.runtime.weights import check_weights
 
 MOST_PLANS = 32  # a stream of inputs of ever new lengths must not fill the memory with plans
 
@@ -45,7 +45,7 @@ class Session:
 
     def __init__(self, graph: Graph, weights: Mapping[str, Array], *, fast: bool = True) -> None:
         self.graph = graph
-        self.weights = fit_weights(graph, weights)
+        self.weights = check_weights(graph, weights)
         self.fast = fast
         self._plans: dict[object, Plan] = {}
 

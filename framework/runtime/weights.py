@@ -50,7 +50,7 @@ def load_weights(
     file = Path(path)
     arrays = read_weights(file)
     try:
-        return fit_weights(graph, renamed(arrays, {} if names is None else names))
+        return check_weights(graph, renamed(arrays, {} if names is None else names))
     except WeightError as error:
         raise WeightError(f"{file}: {error}") from None
 
@@ -65,7 +65,7 @@ def renamed(arrays: Mapping[str, Array], patterns: Mapping[str, object]) -> dict
     return {name: arrays[foreign] for foreign, name in ours.items()}
 
 
-def fit_weights(graph: Graph, found: Mapping[str, Array]) -> dict[str, Array]:
+def check_weights(graph: Graph, found: Mapping[str, Array]) -> dict[str, Array]:
     """The weights in the model's dtypes; raises one WeightError that lists all mismatches."""
     problems: list[str] = []
     try:

@@ -1,0 +1,68 @@
+"""Read a model's file: the document, its typed graph, and all problems of both."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import framework.ops  # noqa: F401  (declares the operators)
+from framework.api.bundled import find_model
+from framework.errors import FrameworkError, Mistake, Problem, Source, SpecError
+from framework.ir.graph import Graph
+from framework.source import load_source
+from framework.spec.build import build
+from framework.spec.document import Document
+from framework.spec.read import read_document
+from framework.spec.report import Report
+from framework.spec.values import plain
+
+
+def check(path: str | os.PathLike[str], **settings: object) -> list[Problem]:
+    """All problems of a model file, in order of place; an empty list when it is fine."""
+    try:
+        file = find_model(path)
+        read(load_source(file), file, settings)
+    except SpecError as error:
+        return list(error.problems)
+    except FrameworkError as error:
+        return [Problem("file", str(error))]
+    return []
+
+
+def read(
+    source: Source, path: Path | None, settings: Mapping[str, object]
+) -> tuple[Document, Graph]:
+    """The document and its typed graph."""
+    document, report = read_document(source, path)
+    if document is None:
+        raise SpecError(report.problems)
+    check_files(document, report)
+    return document, build(document, report, settings)
+
+
+def check_files(document: Document, report: Report) -> None:
+    """``from:``, ``labels:`` and the name map of ``weights:`` are held to those who use them."""
+    for spec in document.main.inputs:
+        if spec.source is not None:
+            from framework.runtime.images import parse_from
+
+            report.attempt(spec.source.place, parse_from, plain(spec.source))
+    for output in document.main.outputs:
+        if output.labels is not None:
+            report.attempt(output.labels.place, label_file, document, output.labels.raw)
+    if document.weights is not None and document.weights.names:
+        from framework.runtime.names import parse_patterns
+
+        report.attempt(document.weights.place, parse_patterns, document.weights.names)
+
+
+def label_file(document: Document, text: str) -> Path:
+    """The file of an output's labels, which must lie in the model's folder."""
+    folder = document.folder().resolve()
+    path = (folder / text).resolve()
+    if not path.is_relative_to(folder):
+        raise Mistake(f"'{text}' leaves the folder of the model", code="labels")
+    if not path.is_file():
+        raise Mistake(f"there is no label file '{text}'", code="labels")
+    return path

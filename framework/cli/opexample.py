@@ -1,0 +1,105 @@
+"""The first example of an operator, as a model file would spell it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from framework.ir.attributes import Attribute
+from framework.ir.describe import spelled
+from framework.ir.match import Given
+from framework.ir.op import Op, Sample
+from framework.ir.types import TensorType
+
+PLAIN_WORD = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
+
+
+def example_text(cls: type[Op]) -> str:
+    """Inputs as comments, the node, its result as a comment.
+
+    # x: float32[2, 3]
+    - linear: 5
+    # y: float32[2, 5]
+    """
+    op, *samples = next(iter(cls.examples()))
+    given = dict(connected(op, samples))
+    inference = op.infer(given)
+    results = zip(op.output_names(len(inference.outputs)), inference.outputs, strict=True)
+    before = [f"# {name}: {type_}" for name, type_ in flat(given)]
+    after = [f"# {name}: {type_}" for name, type_ in results]
+    return "\n".join([*before, *node_lines(op, given), *after])
+
+
+def connected(op: Op, samples: list[Any]) -> Iterator[tuple[str, Given]]:
+    """The type at each port that the example connects."""
+    for port, sample in zip(op.ports.tensors, samples, strict=False):
+        if isinstance(sample, list):
+            yield port.name, tuple(map(type_of, sample))
+        elif sample is not None:
+            yield port.name, type_of(sample)
+
+
+def type_of(sample: tuple[int, ...] | Sample) -> TensorType:
+    """A bare shape is float32."""
+    if isinstance(sample, Sample):
+        return TensorType(sample.shape, sample.dtype)
+    return TensorType(sample)
+
+
+def flat(given: Mapping[str, Given]) -> Iterator[tuple[str, TensorType]]:
+    """Names and types of the inputs, those of a variadic port numbered."""
+    for name, types in given.items():
+        if isinstance(types, TensorType):
+            yield name, types
+        else:
+            yield from ((f"{name}_{number}", type_) for number, type_ in enumerate(types))
+
+
+def node_lines(op: Op, given: Mapping[str, Given]) -> list[str]:
+    """The item of ``nodes:``; ``in:`` only where the previous result alone will not do."""
+    lines = [f"- {op.name}{attributes_text(op)}"]
+    names = [name for name, _ in flat(given)]
+    skipped = list(given) != [port.name for port in op.ports.tensors[: len(given)]]
+    if skipped:
+        wires = ", ".join(f"{port}: {wire_text(port, given[port])}" for port in given)
+        lines.append(f"  in: {{{wires}}}")
+    elif len(names) > 1:
+        lines.append(f"  in: [{', '.join(names)}]")
+    if len(lines) > 1 and not lines[0].endswith("}") and ": " not in lines[0]:
+        lines[0] += ":"  # a mapping now, no longer a word
+    return lines
+
+
+def wire_text(port: str, types: Given) -> str:
+    """What one port is connected to."""
+    names = [name for name, _ in flat({port: types})]
+    return port if isinstance(types, TensorType) else f"[{', '.join(names)}]"
+
+
+def attributes_text(op: Op) -> str:
+    """``: 128``, ``: {out: 4, kernel: 3}``, or nothing."""
+    values = op.values
+    wanted = [a for a in op.attributes if a.required or values[a.name] != a.default]
+    if [a.name for a in wanted] == [op.main] and wanted[0].kind.name != "named":
+        return f": {value_text(values[wanted[0].name])}"
+    entries = [entry for a in wanted for entry in entries_of(a, values[a.name])]
+    return f": {{{', '.join(entries)}}}" if entries else ""
+
+
+def entries_of(attribute: Attribute, value: Any) -> Iterator[str]:
+    """``key: value``; an open mapping gives its own keys."""
+    if attribute.kind.name == "named":
+        yield from (f"{key}: {value_text(item)}" for key, item in value)
+    else:
+        yield f"{attribute.name}: {value_text(value)}"
+
+
+def value_text(value: Any) -> str:
+    """A value in YAML; text is quoted unless it is a plain word."""
+    if isinstance(value, str):
+        return value if PLAIN_WORD.fullmatch(value) else json.dumps(value)
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(value_text, value))}]"
+    return "null" if value is None else spelled(value)
