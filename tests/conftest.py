@@ -12,7 +12,6 @@ settings.load_profile("fixed")
 
 
 @pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch, request):
+def own_cache(tmp_path, monkeypatch):
     """Weights that somebody pulled must not change what a test sees."""
-    if "real_weights" not in request.keywords:
-        monkeypatch.setenv("FRAMEWORK_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("FRAMEWORK_CACHE", str(tmp_path / "cache"))

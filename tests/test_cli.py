@@ -22,7 +22,7 @@ from framework.cli.opexample import connected, example_text, flat
 from framework.cli.output import error_text, prepare_streams
 from framework.cli.parsing import pairs
 from framework.cli.runreport import folded, shortened, statistics
-from framework.errors import FrameworkError, InputError, Mistake, RunError
+from framework.errors import InputError, Mistake, RunError
 from framework.ir.op import REGISTRY
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -146,6 +146,7 @@ def test_no_command_is_bad_usage(cli):
             ["frobnicate"],
             "there is no command 'frobnicate'\n  hint: commands: " + ", ".join(COMMANDS),
         ),
+        (["--frob"], "framework: there is no option '--frob'\n  hint: see framework --help"),
         (
             ["check", "tiny.yaml", "--dms", "B=1"],
             "framework check: there is no option '--dms'\n  hint: did you mean '--dims'?",
@@ -184,7 +185,10 @@ def test_no_command_is_bad_usage(cli):
             ["shapes", "tiny.yaml", "--dims", "B=1,B=2"],
             "--dims: B is given twice, as 1 and as 2",
         ),
-        (["shapes", "tiny.yaml", "--dims", "b=1"], "--dims: the model has no dim 'b'\n  hint: dims: B"),
+        (
+            ["shapes", "tiny.yaml", "--dims", "b=1"],
+            "--dims: the model has no dim 'b'\n  hint: dims: B",
+        ),
     ],
 )  # fmt: skip
 def test_bad_usage_is_told_on_stderr(cli, words, message):
@@ -230,6 +234,15 @@ def test_ctrl_c_is_130_and_silent(cli, monkeypatch):
 
     monkeypatch.setattr("framework.cli.entry.dispatch", interrupted)
     assert cli("check") == (130, "", "")
+
+
+def test_too_little_memory_is_no_bug(cli, monkeypatch):
+    def fill(words):
+        raise MemoryError("9 EiB")
+
+    monkeypatch.setattr("framework.cli.entry.dispatch", fill)
+    text = "error: not enough memory: 9 EiB\n  hint: smaller sizes, e.g. --dims\n"
+    assert cli("run") == (1, "", text)
 
 
 def test_a_bare_mistake_keeps_its_hint():
@@ -446,7 +459,7 @@ def test_a_run_says_what_went_in_and_what_came_out(cli):
 def test_a_run_shows_stages_outputs_and_classes(cli):
     _, out, _ = cli("run", "tiny.yaml", "--keep", "linear")
     heads = [line.partition("  ")[0] for line in out.splitlines()]
-    assert heads[7:10] == ["linear", "stack ×3", "head"]
+    assert heads[8:11] == ["linear", "stack ×3", "head"]
     titles = ["time per stage", "outputs", "kept", "scores: best classes"]
     assert [line for line in out.splitlines() if line in titles] == titles
 
@@ -510,7 +523,7 @@ def test_an_npz_file_gives_each_input_its_array(cli):
         (["tiny.yaml", "--output", "no/o.npz"], "--output: no/o.npz: there is no folder no"),
         (
             ["tiny.yaml", "--input", "x.npy", "--dims", "B=2"],
-            "--dims: sizes are for random inputs\n"
+            "--dims: B is for random inputs\n"
             "  hint: leave --dims out: the inputs that you give have their own sizes",
         ),
     ],
@@ -600,7 +613,8 @@ def test_new_replaces_nothing_unless_forced(cli):
          "--from: there is no bundled model 'vti'\n  hint: did you mean 'vit'?"),
         (["no/a.yaml"], "no/a.yaml: there is no folder no"),
         (["."], ".: is a folder\n  hint: name a file in it"),
-        ([], "framework new: name the file to write\n  hint: framework new my.yaml"),
+        ([], "framework new: name the file for the copy of lenet_vgg\n"
+             "  hint: framework new my.yaml"),
     ],
 )  # fmt: skip
 def test_new_refuses_what_it_cannot_write(cli, words, message):

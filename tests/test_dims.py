@@ -484,6 +484,11 @@ def test_a_size_moves_to_another_table_when_every_name_is_given() -> None:
     assert maximum(H // 2, W).at({"H": height, "W": width}) == maximum(height // 2, width)
 
 
+def test_a_divisor_that_is_the_negative_of_a_floor_works() -> None:
+    size = (Q - W % 8 - P // -2 // ceildiv(W, Z)) // -2
+    assert size.at({"P": 32, "Q": 16, "W": 9, "Z": 2}) == (16 - 1 - -16 // 5) // -2
+
+
 def test_sizes_of_two_models_do_not_mix() -> None:
     with pytest.raises(ShapeError, match="belong to the sizes of different models"):
         H + Symbols().declare("X")
@@ -629,6 +634,13 @@ def test_a_size_is_no_truth_value_and_equals_no_number() -> None:
     with pytest.raises(TypeError, match="whether H is zero depends"):
         bool(H)
     assert H != 1
+
+
+def test_only_whole_numbers_are_sizes() -> None:
+    with pytest.raises(TypeError, match=r"a size is an int or a Dim, not 1\.5"):
+        maximum(H, 1.5)
+    with pytest.raises(TypeError, match="unsupported operand"):
+        H + 1.5
 
 
 def test_sizes_lower_to_plain_ints() -> None:

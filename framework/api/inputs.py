@@ -16,6 +16,7 @@ from framework.ir.types import TensorType
 from framework.spec.document import Document
 
 ARRAY_SUFFIXES = (".npy", ".npz")
+OPTIONS = ("keep", "check_finite", "sizes", "seed", "progress")
 
 
 def by_name(graph: Graph, given: Sequence[Any], named: Mapping[str, Any]) -> dict[str, Any]:
@@ -24,12 +25,23 @@ def by_name(graph: Graph, given: Sequence[Any], named: Mapping[str, Any]) -> dic
     if len(given) == 1 and isinstance(given[0], Mapping):
         return {**given[0], **named}
     if len(given) > len(names):
-        raise InputError(f"{len(given)} inputs given, the model has {len(names)}: {', '.join(names)}")
+        listed = ", ".join(names)
+        raise InputError(f"{len(given)} inputs given, the model has {len(names)}: {listed}")
     found = dict(zip(names, given, strict=False))
     twice = [name for name in found if name in named]
     if twice:
         raise InputError(f"input '{twice[0]}' is given twice, by position and by name")
     return {**found, **named}
+
+
+def check_names(graph: Graph, given: Sequence[Any]) -> None:
+    """Inputs called like an option of `Model.run` can only be given as a mapping."""
+    clash = [name for name in graph.inputs if name in OPTIONS]
+    if clash and not (len(given) == 1 and isinstance(given[0], Mapping)):
+        raise InputError(
+            f"the input '{clash[0]}' is called like an option of run\n"
+            f"  hint: give the inputs as a mapping: run({{'{clash[0]}': ...}})"
+        )
 
 
 def described(value: Any) -> str:

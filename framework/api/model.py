@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from framework.api.bundled import cached_weights
-from framework.api.inputs import InputReader, by_name, described, types_text
+from framework.api.inputs import InputReader, by_name, check_names, described, types_text
 from framework.api.read import check, label_file
 from framework.api.run import Run
 from framework.errors import InputError, Problem, did_you_mean
@@ -59,7 +59,7 @@ class Model:
         from html import escape
 
         title = escape(f"{self.name} – {self.doc}" if self.doc else self.name)
-        return f"<b>{title}</b><pre>{escape(str(self.shapes()))}</pre>"
+        return f"<b>{title}</b>{self.shapes()._repr_html_()}"
 
     # ------------------------------------------------------------------ what it is
 
@@ -211,7 +211,11 @@ class Model:
         wanted = {} if sizes is None else dict(sizes)
         self.check_sizes(wanted)
         start = self.seed if seed is None else seed
-        return example_inputs(self.ir, {**self.ir.examples, **wanted}, start)
+        try:
+            return example_inputs(self.ir, {**self.ir.examples, **wanted}, start)
+        except (MemoryError, ValueError) as error:
+            text = ", ".join(f"{name} = {size}" for name, size in wanted.items())
+            raise InputError(f"inputs of these sizes cannot be made ({text}): {error}") from None
 
     def labels(self, output: str) -> list[str] | None:
         """The labels of an output's classes, if its file names them."""
@@ -241,6 +245,8 @@ class Model:
         values are wanted; ``check_finite`` stops at the first NaN or infinity.
         Raises `InputError` for inputs that do not fit, `RunError` for a run that fails.
         """
+        if inputs or len(keep):
+            check_names(self.ir, given)
         named = by_name(self.ir, given, inputs)
         reader = InputReader(self.ir, self.document)
         arrays = {name: reader.array(name, value) for name, value in named.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,10 +87,17 @@ def execute(options: Namespace) -> int:
     if options.json:
         say_json([checked.as_dict() for checked in found])
     else:
-        for checked in found:
-            show = say if checked.model is not None else show_problem
-            show(checked.text)
+        show(found)
     return 0 if all(checked.model is not None for checked in found) else 2
+
+
+def show(found: Iterable[Checked]) -> None:
+    """One line for a good file, the problems of a bad one."""
+    for checked in found:
+        if checked.model is not None:
+            say(checked.text)
+        else:
+            show_problem(checked.text)
 
 
 def examine(file: str, settings: dict[str, Any], dims: list[str]) -> Checked:

@@ -64,6 +64,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         abandon_stdout()
         show_error(FrameworkError(system_text(error)))
         return 1
+    except MemoryError as error:
+        show_error(
+            FrameworkError(f"not enough memory: {error}\n  hint: smaller sizes, e.g. --dims")
+        )
+        return 1
     except Exception as error:  # the one outermost place: no traceback unless it is asked for
         return unexpected(error, "--debug" in words)
     return code
@@ -73,11 +78,11 @@ def dispatch(words: list[str]) -> int:
     """Parse the words and execute the command among them."""
     parser, commands = build_parser(words)
     options, rest = parser.parse_known_args(words)
+    if rest:
+        raise unknown_option(commands.get(options.command, parser), rest[0])
     if options.command is None:
         parser.print_help(sys.stderr)
         return 2
-    if rest:
-        raise unknown_option(commands[options.command], rest[0])
     module = importlib.import_module(f"framework.cli.{options.command}")
     return int(module.execute(options))
 

@@ -43,7 +43,8 @@ def execute(options: Namespace) -> int:
         show_table(catalogue())
         return 0
     if options.file is None:
-        raise InputError("framework new: name the file to write\n  hint: framework new my.yaml")
+        fact = f"framework new: name the file for the copy of {options.origin}"
+        raise InputError(f"{fact}\n  hint: framework new my.yaml")
     target, origin = Path(options.file), model_file(options.origin)
     check_target(target, options.force)
     for name in companions(origin):

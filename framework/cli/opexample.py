@@ -59,17 +59,20 @@ def flat(given: Mapping[str, Given]) -> Iterator[tuple[str, TensorType]]:
 
 def node_lines(op: Op, given: Mapping[str, Given]) -> list[str]:
     """The item of ``nodes:``; ``in:`` only where the previous result alone will not do."""
-    lines = [f"- {op.name}{attributes_text(op)}"]
+    attributes, wires = attributes_text(op), wires_text(op, given)
+    if wires is None:
+        return [f"- {op.name}{attributes}"]
+    # with a second key the item is a mapping, and a bare word needs its colon
+    return [f"- {op.name}{attributes if attributes else ':'}", f"  in: {wires}"]
+
+
+def wires_text(op: Op, given: Mapping[str, Given]) -> str | None:
+    """``[q, k, v]``, by port where one is left out; None for a single input."""
     names = [name for name, _ in flat(given)]
-    skipped = list(given) != [port.name for port in op.ports.tensors[: len(given)]]
-    if skipped:
-        wires = ", ".join(f"{port}: {wire_text(port, given[port])}" for port in given)
-        lines.append(f"  in: {{{wires}}}")
-    elif len(names) > 1:
-        lines.append(f"  in: [{', '.join(names)}]")
-    if len(lines) > 1 and not lines[0].endswith("}") and ": " not in lines[0]:
-        lines[0] += ":"  # a mapping now, no longer a word
-    return lines
+    ports = [port.name for port in op.ports.tensors]
+    if list(given) != ports[: len(given)]:
+        return f"{{{', '.join(f'{port}: {wire_text(port, given[port])}' for port in given)}}}"
+    return f"[{', '.join(names)}]" if len(names) > 1 else None
 
 
 def wire_text(port: str, types: Given) -> str:
@@ -80,11 +83,10 @@ def wire_text(port: str, types: Given) -> str:
 
 def attributes_text(op: Op) -> str:
     """``: 128``, ``: {out: 4, kernel: 3}``, or nothing."""
-    values = op.values
-    wanted = [a for a in op.attributes if a.required or values[a.name] != a.default]
+    wanted = [a for a in op.attributes if a.required or op.values[a.name] != a.default]
+    entries = [entry for a in wanted for entry in entries_of(a, op.values[a.name])]
     if [a.name for a in wanted] == [op.main] and wanted[0].kind.name != "named":
-        return f": {value_text(values[wanted[0].name])}"
-    entries = [entry for a in wanted for entry in entries_of(a, values[a.name])]
+        return f": {value_text(op.values[wanted[0].name])}"
     return f": {{{', '.join(entries)}}}" if entries else ""
 
 

@@ -32,18 +32,27 @@ def configure(parser: Parser) -> None:
 
 def execute(options: Namespace) -> int:
     """Print one operator, or all."""
-    ops = by_category() if options.name is None else [find_op(options.name)]
+    if options.name is not None:
+        show_one(find_op(options.name), options)
+        return 0
+    ops = by_category()
     if options.json:
-        found = [as_dict(op) for op in ops]
-        say_json(found if options.name is None else found[0])
+        say_json([as_dict(op) for op in ops])
     elif options.markdown:
-        listing = [render(listed(ops), "markdown")] if options.name is None else []
-        say("\n\n".join([*listing, *map(as_markdown, ops)]))
-    elif options.name is None:
-        show_table(listed(ops))
+        say("\n\n".join([render(listed(ops), "markdown"), *map(as_markdown, ops)]))
     else:
-        explain(ops[0])
+        show_table(listed(ops))
     return 0
+
+
+def show_one(op: type[Op], options: Namespace) -> None:
+    """One operator in the format wanted."""
+    if options.json:
+        say_json(as_dict(op))
+    elif options.markdown:
+        say(as_markdown(op))
+    else:
+        explain(op)
 
 
 def explain(op: type[Op]) -> None:

@@ -104,16 +104,23 @@ def show_problem(text: str, stream: TextIO | None = None) -> None:
 
     styled = Text(text)
     for line in re.finditer(".+", text):
-        head, carets = HEAD.match(line[0]), CARETS.match(line[0])
-        if head is not None:
-            styled.stylize("bold", line.start(), line.start() + head.start("kind"))
-            styled.stylize("bold red", line.start() + head.start("kind"), line.start() + head.end())
-        elif carets is not None:
-            styled.stylize("bold red", line.start(), line.start() + carets.end())
-            styled.stylize("green", line.start() + carets.end(), line.end())
-        elif line[0].startswith(("  hint:", "  note:")):
-            styled.stylize("green" if "hint" in line[0][:7] else "cyan", *line.span())
+        for style, start, end in styles(line[0]):
+            styled.stylize(style, line.start() + start, line.start() + end)
     console(stream).print(styled, soft_wrap=True)
+
+
+def styles(line: str) -> Iterator[tuple[str, int, int]]:
+    """Style, start and end of what stands out in one line of a message."""
+    if (head := HEAD.match(line)) is not None:
+        yield "bold", 0, head.start("kind")
+        yield "bold red", head.start("kind"), head.end()
+    elif (carets := CARETS.match(line)) is not None:
+        yield "bold red", 0, carets.end()
+        yield "green", carets.end(), len(line)
+    elif line.startswith("  hint:"):
+        yield "green", 0, len(line)
+    elif line.startswith("  note:"):
+        yield "cyan", 0, len(line)
 
 
 def show_table(table: Table) -> None:

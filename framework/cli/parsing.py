@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from framework.errors import InputError, did_you_mean
@@ -62,25 +62,31 @@ def add_settings(parser: Parser) -> None:
     )  # fmt: skip
 
 
-def pairs(option: str, texts: Iterable[str], example: str) -> dict[str, str]:
+def pairs(option: str, texts: Sequence[str], example: str) -> dict[str, str]:
     """``a=1,b=2`` and repeated options as one mapping.
 
     >>> pairs("--set", ["depth=6,width=384", "heads=6"], "depth=6")
     {'depth': '6', 'width': '384', 'heads': '6'}
     """
     found: dict[str, str] = {}
-    for item in (item for text in texts for item in COMMA.split(text)):
-        name, equals, value = (part.strip() for part in item.partition("="))
-        if not (name and equals and value):
-            fact = f"{option}: expected NAME=VALUE, found '{item}'"
-            raise InputError(f"{fact}\n  hint: for example {option} {example}")
+    for item in COMMA.split(",".join(texts)) if texts else ():
+        name, value = pair(option, item, example)
         if found.get(name, value) != value:
             raise InputError(f"{option}: {name} is given twice, as {found[name]} and as {value}")
         found[name] = value
     return found
 
 
-def sizes_of(texts: Iterable[str]) -> dict[str, int]:
+def pair(option: str, text: str, example: str) -> tuple[str, str]:
+    """One ``name=value``."""
+    name, _, value = (part.strip() for part in text.partition("="))
+    if not name or not value:
+        fact = f"{option}: expected NAME=VALUE, found '{text}'"
+        raise InputError(f"{fact}\n  hint: for example {option} {example}")
+    return name, value
+
+
+def sizes_of(texts: Sequence[str]) -> dict[str, int]:
     """``--dims`` as sizes by name."""
     given = pairs("--dims", texts, "B=8,H=320")
     for name, value in given.items():
@@ -90,7 +96,7 @@ def sizes_of(texts: Iterable[str]) -> dict[str, int]:
     return {name: int(value) for name, value in given.items()}
 
 
-def settings_of(texts: Iterable[str]) -> dict[str, Any]:
+def settings_of(texts: Sequence[str]) -> dict[str, Any]:
     """``--set`` as arguments by name."""
     given: dict[str, Any] = dict(pairs("--set", texts, "depth=6"))
     for name in ("path", "seed", "weights"):  # what `load` itself is called with
@@ -107,7 +113,7 @@ def natural(text: str) -> int:
     return int(text)
 
 
-def checked_sizes(model: Model, texts: Iterable[str]) -> dict[str, int]:
+def checked_sizes(model: Model, texts: Sequence[str]) -> dict[str, int]:
     """``--dims`` as sizes that the model allows: declared, in bounds, as its conditions say."""
     sizes = sizes_of(texts)
     try:

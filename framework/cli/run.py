@@ -71,7 +71,7 @@ def execute(options: Namespace) -> int:
     inputs = inputs_of(model, options.input)
     if inputs and sizes:
         hint = "leave --dims out: the inputs that you give have their own sizes"
-        raise InputError(f"--dims: sizes are for random inputs\n  hint: {hint}")
+        raise InputError(f"--dims: {', '.join(sizes)} is for random inputs\n  hint: {hint}")
     with watched("weights") as advance:
         run = model.run(
             inputs,
@@ -115,15 +115,18 @@ def named(model: Model, text: str) -> list[tuple[str, str]]:
     name, equals, file = text.partition("=")
     if equals and name in names:
         return [(name, file)]
-    if equals and not Path(text).exists():
-        hint = did_you_mean(name, names) or f"inputs: {', '.join(names)}"
-        raise InputError(f"--input: the model has no input '{name}'\n  hint: {hint}")
-    if len(names) == 1:
-        return [(names[0], text)]
-    if text.endswith(".npz"):  # each input finds the array of its own name
+    if equals and not Path(text).exists():  # a file's own name may have a = in it
+        raise unknown_input(name, names)
+    if len(names) == 1 or text.endswith(".npz"):  # there each input finds the array of its name
         return [(name, text) for name in names]
-    listed = ", ".join(names)
+    listed = ", ".join(names) if names else "none"
     raise InputError(f"--input: expected NAME=FILE, found '{text}'\n  hint: inputs: {listed}")
+
+
+def unknown_input(name: str, names: list[str]) -> InputError:
+    """The model has no such input."""
+    hint = did_you_mean(name, names) or f"inputs: {', '.join(names)}"
+    return InputError(f"--input: the model has no input '{name}'\n  hint: {hint}")
 
 
 def results(run: Run) -> Mapping[str, Array]:

@@ -64,7 +64,12 @@ def folded(stages: Iterable[tuple[str, float]]) -> list[tuple[str, float]]:
             groups[-1][1].append(seconds)
         else:
             groups.append((base, [seconds]))
-    return [(f"{n} ×{len(all_)}" if len(all_) > 1 else n, sum(all_)) for n, all_ in groups]
+    return [(copies_text(name, len(spent)), sum(spent)) for name, spent in groups]
+
+
+def copies_text(name: str, count: int) -> str:
+    """``encoder ×12``."""
+    return f"{name} ×{count}" if count > 1 else name
 
 
 def shortened(rows: list[tuple[str, float]]) -> list[tuple[str, float]]:
@@ -139,8 +144,9 @@ def top_table(output: str, items: list[list[tuple[str, float]]]) -> Table:
     ]
     hidden = len(items) - MOST_ITEMS
     notes = (f"and {hidden} more items",) if hidden > 0 else ()
-    cells = tuple(row if several else row[1:] for row in rows)
-    return Table(f"{output}: best classes", columns if several else columns[1:], cells, None, notes)
+    first = 0 if several else 1
+    cells = tuple(row[first:] for row in rows)
+    return Table(f"{output}: best classes", columns[first:], cells, None, notes)
 
 
 # ------------------------------------------------------------------ for programs

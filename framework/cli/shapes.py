@@ -39,7 +39,8 @@ def execute(options: Namespace) -> int:
     sizes = checked_sizes(model, options.dims)
     found = shape_table(model.ir, sizes, depth=options.depth, fold_copies=not options.all)
     outputs = {name: type_.at(sizes) for name, type_ in model.outputs.items()}
-    show(found.table(), outputs, options.format)
+    full = options.format in ("json", "csv")
+    show(found.table() if full else found.for_reading(), outputs, options.format)
     return 0
 
 
@@ -47,13 +48,15 @@ def show(table: Table, outputs: dict[str, TensorType], form: str) -> None:
     """The table in the format wanted."""
     lines = [f"output {name}: {type_}" for name, type_ in outputs.items()]
     if form == "json":
-        listed = {
-            name: {"shape": [size if isinstance(size, int) else str(size) for size in type_.shape],
-                   "dtype": type_.dtype}
-            for name, type_ in outputs.items()
-        }  # fmt: skip
+        listed = {name: as_dict(type_) for name, type_ in outputs.items()}
         say_json({**json.loads(render(table, form)), "outputs": listed})
     elif form == "text":
         show_table(replace(table, notes=(*lines, *table.notes)))
     else:
         say(render(replace(table, notes=(*lines, *table.notes)), form))
+
+
+def as_dict(type_: TensorType) -> dict[str, object]:
+    """A type for programs; formulas are texts."""
+    shape = [size if isinstance(size, int) else str(size) for size in type_.shape]
+    return {"shape": shape, "dtype": type_.dtype}

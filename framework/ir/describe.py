@@ -20,9 +20,11 @@ def describe(op: Op) -> str:
     words = [op.name]
     for attribute in () if isinstance(op, Input) else op.attributes:
         value = getattr(op, attribute.name)
+        if not attribute.required and value == attribute.default:
+            continue
         if attribute.name == op.main:
             words[0] += f" {short(value)}"
-        elif attribute.required or value != attribute.default:
+        else:
             words.append(f"{attribute.name} {short(value)}")
     return ", ".join(words)
 

@@ -59,6 +59,12 @@ class Facts:
                     self._rebuild()
                     break
 
+    def bounds(self, name: str) -> Bounds:
+        """What is known of one symbol, its declaration included."""
+        declared = self.symbols.bounds_of(name)
+        plain = Bounds(declared.minimum, declared.maximum, declared.multiple_of)
+        return self._bounds.get(name, plain)
+
     def verdict(self, condition: Condition) -> Verdict:
         """The condition's verdict, given what is known."""
         verdict = condition.verdict()
@@ -84,10 +90,7 @@ class Facts:
             self._rebuild()
 
     def _bounds_of(self, name: str) -> Bounds:
-        if name not in self._bounds:
-            declared = self.symbols.bounds_of(name)
-            self._bounds[name] = Bounds(declared.minimum, declared.maximum, declared.multiple_of)
-        return self._bounds[name]
+        return self._bounds.setdefault(name, self.bounds(name))
 
     def _rebuild(self) -> None:
         """Sharper symbols live in a table of their own, which mirrors all names."""

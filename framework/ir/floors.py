@@ -11,7 +11,7 @@ cancelled, so that the expression stays undefined exactly where it was.
 
 from __future__ import annotations
 
-from math import gcd
+from math import gcd, inf
 
 from framework.errors import ShapeError
 from framework.ir.intervals import high, independent, limits, low
@@ -63,11 +63,19 @@ def remainder(table: AtomTable, a: Terms, b: Terms) -> Terms:
 
 def by_number(table: AtomTable, n: Terms, d: int) -> Terms:
     """``floor(n/d)`` for a number d > 0."""
-    if any(m and m[0].rank for m in n):  # as ``H - 3*floor(H/3)``, before residues hide it
+    if may_cancel(n):  # as ``H - 3*floor(H/3)``, before residues hide it
         known = one_step(n, d)
         if known is not None:
             return constant(known)
     return Reduction(n, d).result(table)
+
+
+def may_cancel(n: Terms) -> bool:
+    """Whether terms with floors or maxima may be bounded though their parts are not."""
+    if not any(m and m[0].rank for m in n):
+        return False
+    signs = {c > 0 for m, c in n.items() if m}
+    return len(signs) > 1 or all(atom.high < inf for m in n for atom in m)
 
 
 class Reduction:
@@ -276,13 +284,14 @@ def unfolded(table: AtomTable, a: Terms, b: Terms, inner: Atom) -> Terms:
 def split_monomials(a: Terms, b: Terms) -> tuple[Terms, Terms]:
     """Quotient and remainder of every term of ``a`` by the only term of ``b``."""
     ((divisor, k),) = b.items()
+    side = 1 if k > 0 else -1  # rests are never negative, also where the divisor is -k*x, x < 0
     whole: Terms = {}
     rest: Terms = {}
     for monomial, coefficient in a.items():
         shift = without(monomial, divisor)
-        times_in, r = divmod(coefficient, k) if shift is not None else (0, coefficient)
-        if times_in and shift is not None:
-            whole[shift] = times_in
+        count, r = divmod(coefficient, abs(k)) if shift is not None else (0, coefficient)
+        if count and shift is not None:
+            whole[shift] = side * count
         if r:
             rest[monomial] = r
     return whole, rest
@@ -318,9 +327,8 @@ def floor_atom(table: AtomTable, a: Terms, b: Terms) -> Terms:
 
 def quotient_limits(a: tuple[Bound, Bound], b: tuple[Bound, Bound]) -> tuple[Bound, Bound]:
     """Bounds of ``floor(a/b)`` from those of a and b; for b of one sign, or 0 (undefined)."""
-    infinite = float("inf")
     if b[0] < 0:
-        return -infinite, infinite
+        return -inf, inf
     divisors = (max(b[0], 1), max(b[1], 1))
     corners = [corner_quotient(n, d) for n in a for d in divisors]
     return min(corners), max(corners)

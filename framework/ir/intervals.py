@@ -55,8 +55,8 @@ def low(terms: Terms, budget: int = QUICK) -> Bound:
     number = value_of(terms)
     if number is not None:
         return number
-    if independent(terms):
-        return corner(terms)
+    if independent(terms) or (budget == QUICK and len(terms) - (ONE in terms) == 1):
+        return flat_low(terms)
     if max(atom.rank for m in terms for atom in m) > DEEP:
         budget //= 4
     try:

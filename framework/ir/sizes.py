@@ -156,7 +156,11 @@ def lowered(table: AtomTable, terms: Terms) -> Size:
 
 def terms_of(size: Size) -> Terms:
     """The polynomial of a size."""
-    return size.terms if isinstance(size, Dim) else constant(size)
+    if isinstance(size, Dim):
+        return size.terms
+    if not isinstance(size, int):
+        raise TypeError(f"a size is an int or a Dim, not {size!r}")
+    return constant(size)
 
 
 def added(a: Terms, b: Terms) -> Terms:
@@ -221,12 +225,14 @@ def substitute(size: Size, values: Mapping[str, Size]) -> Size:
 
 def maximum(a: Size, b: Size) -> Size:
     """The larger of two sizes."""
-    return with_table(floors.maximum_of, a, b)
+    table = table_of(a, b)
+    return lowered(table, floors.maximum_of(table, terms_of(a), terms_of(b)))
 
 
 def minimum(a: Size, b: Size) -> Size:
     """The smaller of two sizes."""
-    return with_table(floors.minimum_of, a, b)
+    table = table_of(a, b)
+    return lowered(table, floors.minimum_of(table, terms_of(a), terms_of(b)))
 
 
 def ceildiv(a: Size, b: Size) -> Size:

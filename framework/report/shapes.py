@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from html import escape
 
 from framework.ir.describe import describe
 from framework.ir.dims import Size, substitute, total
@@ -15,10 +16,11 @@ from framework.ir.find import scopes_around
 from framework.ir.graph import Graph, Node
 from framework.ir.types import TensorType
 from framework.ir.verify import check_sizes
-from framework.report.copies import equal_copies, label
-from framework.report.tables import Cell, Column, Shapes, Table
+from framework.ir.copies import equal_copies, label
+from framework.report.tables import Cell, Column, Shapes, Table, cell_text, render
 
 WORK = "MACs are multiply-accumulates of products; elementwise are all other operations"
+FOR_PROGRAMS = ("dtypes", "elementwise")
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,35 @@ class ShapeTable:
     buffers: int
     macs: Size
     elementwise: Size
+
+    def __str__(self) -> str:
+        return render(self.for_reading(), "text")
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return f"<pre>{escape(str(self))}</pre>"
+
+    def for_reading(self) -> Table:
+        """The columns that people look at; totals below, where formulas may be long."""
+        full = self.table()
+        kept = [i for i, column in enumerate(full.columns) if column.key not in FOR_PROGRAMS]
+        totals = [f"total {name}: {cell_text(value)}" for name, value in self.sums]
+        return Table(
+            full.title,
+            tuple(full.columns[i] for i in kept),
+            tuple(tuple(row[i] for i in kept) for row in full.rows),
+            None,
+            (*totals, *self.notes),
+        )
+
+    @property
+    def sums(self) -> tuple[tuple[str, Size], ...]:
+        """The totals with their names."""
+        return (
+            ("parameters", self.parameters),
+            ("MACs", self.macs),
+            ("elementwise operations", self.elementwise),
+        )
 
     def table(self) -> Table:
         """The same as cells for `tables.render`; the tied parameters only where there are any."""

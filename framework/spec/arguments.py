@@ -9,10 +9,10 @@ from framework.ir.dims import Dim
 from framework.source import Scalar
 from framework.source.scalars import resolve
 from framework.spec.document import Arg, Argument, Block, Document
-from framework.spec.expressions import Mode, Value, parse
+from framework.spec.expressions import Value, parse
 from framework.spec.frames import Chosen, Frame
 from framework.spec.report import Report
-from framework.spec.values import PlacedMistake, Reported, Scope, checked
+from framework.spec.values import PlacedMistake, Reported, Scope, check_truth_word, checked
 
 
 def setting(name: str, value: object) -> Argument:
@@ -63,11 +63,7 @@ class Binder:
                     outer = scope if scope is not None else frame.scope
                     self.give(arg, argument, frame, caller, outer)
                 elif arg.default is None:
-                    raise Mistake(
-                        f"the argument '{arg.name}' is required",
-                        hint=f"add {arg.name}: to with:" if caller else f"--set {arg.name}=...",
-                        code="missing-argument",
-                    )
+                    raise missing(arg, caller)
                 else:
                     default = Argument(arg.default, arg.default, arg.expression)
                     self.give(arg, default, frame, None, frame.scope)
@@ -86,7 +82,7 @@ class Binder:
         elif arg.type == "text":
             frame.scope.values[arg.name] = self.word(argument, scope)
         else:
-            frame.scope.values[arg.name] = self.number(arg, argument, scope)
+            frame.scope.values[arg.name] = self.number(arg, argument, scope, frame.scope)
 
     def choose(self, argument: Argument, frame: Frame, caller: Frame | None) -> Chosen:
         """A block by name, or the block that the caller's own argument stands for."""
@@ -109,25 +105,43 @@ class Binder:
         value = scope.values.get(argument.value.raw)
         return value if isinstance(value, str) and argument.value.plain else argument.value.raw
 
-    def number(self, arg: Arg, argument: Argument, scope: Scope) -> Value:
-        """A number, a truth value or a size, of the argument's type."""
+    def number(self, arg: Arg, argument: Argument, scope: Scope, own: Scope) -> Value:
+        """A number, a truth value or a size, of the argument's type.
+
+        The value speaks of the caller's ``scope``, the default of the block's ``own``.
+        """
         if argument.failure is not None:
             raise argument.failure
         raw = argument.value
         value: Value = raw.value if isinstance(raw.value, bool | int | float) else raw.raw
-        mode: Mode = "real" if arg.type == "real" else "size"
+        want = arg.type or default_type(arg, own)
+        if want == "bool":
+            check_truth_word(raw)
         if argument.expression is not None:
-            value = scope.evaluate(argument.expression, mode)
-        want = arg.type or default_type(arg)
+            value = scope.evaluate(argument.expression, "real" if want == "real" else "size")
         if want is None or (want == "int" and isinstance(value, Dim)):
             return value
         number: Value = checked(value, want, raw.place, raw.raw)
         return number
 
 
-def default_type(arg: Arg) -> str | None:
-    """The type that a default fixes; None where only its value tells (an expression)."""
-    value = arg.default.value if arg.default is not None else None
+def missing(arg: Arg, caller: Frame | None) -> Mistake:
+    """An argument without default that nobody gave: in ``with:``, or on the command line."""
+    fact = f"the argument '{arg.name}' is required"
+    if caller is not None:
+        return Mistake(fact, hint=f"add {arg.name}: to with:", code="missing-argument")
+    hint = f"give it a default, or --set {arg.name}=..."
+    return PlacedMistake(arg.place, fact, hint=hint, code="missing-argument")
+
+
+def default_type(arg: Arg, scope: Scope) -> str | None:
+    """The type that a default fixes; None where it is a size or cannot be computed."""
+    value: object = arg.default.value if arg.default is not None else None
+    if arg.expression is not None:
+        try:
+            value = scope.evaluate(arg.expression)
+        except (Mistake, Reported):
+            return None
     if isinstance(value, bool):
         return "bool"
     if isinstance(value, int):

@@ -2,39 +2,36 @@
 
 from __future__ import annotations
 
-from framework.errors import Mistake, did_you_mean
+from framework.errors import Mistake
 from framework.ir.conditions import Condition
 from framework.ir.dims import Shape, Size, format_shape
 from framework.ir.graph import Graph, Scope, Value
 from framework.spec.arguments import Binder, bind_lets
 from framework.spec.demands import Demands
-from framework.spec.document import Block, InputSpec
+from framework.spec.document import Block, InputSpec, NodeSpec
 from framework.spec.frames import Chosen, Frame, Result
-from framework.spec.lint import flatten
+from framework.spec.lint_results import flatten
 from framework.spec.report import Report
 from framework.spec.requirements import check_requirements
-from framework.spec.sites import Site
+from framework.spec.sites import Site, taken
 from framework.spec.values import PlacedMistake, Reported
 from framework.spec.values import Scope as Names
 from framework.spec.wiring import Wired, place_of
 
 LONGEST_CHAIN = 4
+LONGEST_PATH = 80
 
 Aligned = tuple[Size | Shape, ...]
 """Sizes by axis of a pattern; a tuple for ``...``."""
 
 
-def chosen_block(site: Site) -> Chosen:
+def chosen_block(spec: NodeSpec, frame: Frame) -> Chosen:
     """The block that ``use: word`` means: an argument's, otherwise one of the document's."""
-    name, frame = site.spec.label, site.frame
+    name = spec.label
     if name in frame.choices:
         return frame.choices[name]
-    if name in frame.scope.broken or name in frame.home.broken:
-        raise Reported
-    if name not in frame.home.blocks:
-        options = [*frame.home.blocks, *frame.choices]
-        fact, hint = f"there is no block '{name}'", did_you_mean(name, options)
-        raise PlacedMistake(site.spec.word.place, fact, hint=hint, code="unknown-block")
+    if name in frame.scope.broken or name not in frame.home.blocks:
+        raise Reported  # the block, the argument or this very word has been reported
     return Chosen(frame.home.blocks[name], frame.home.home(name))
 
 
@@ -49,16 +46,21 @@ class BlockEntry:
     def enter(self, site: Site, chosen: Chosen, wires: Wired) -> Frame:
         """The frame; raises `Reported` where the block cannot be built."""
         block = chosen.block
+        if not block.usable:
+            raise Reported
+        if site.path in self.graph.scopes or site.path in self.graph:
+            raise taken(site)
         line = site.spec.word.place.line
-        note = f"in block '{block.name}' used as {site.path} on line {line}"
+        note = f"in block '{block.name}' used as {shortened(site.path)} on line {line}"
         frame = Frame(
             block,
             chosen.home,
-            Names(broken=set(chosen.home.broken)),
+            Names(broken=set(block.broken)),
             site.path,
             site.stored,
             notes=chain(note, site.frame.notes),
             reserved=reserved_names(block),
+            borrowed=site.borrowed,
         )
         self.note_scope(site, block)
         self.arguments(site, block, frame)
@@ -139,14 +141,19 @@ class BlockEntry:
                 frame.rest = rest if frame.rest is None else frame.rest
                 pairs = zip(rest, frame.rest, strict=True)
                 conditions += [Condition("==", have, want, what) for have, want in pairs]
-            elif axis.text.isidentifier() and axis.text not in known_names(frame):
-                frame.scope.values[axis.text] = size
+            elif axis.name is not None and axis.name not in known_names(frame):
+                frame.scope.values[axis.name] = size
             else:
                 want = frame.scope.evaluate(axis)
-                if isinstance(want, float | str):
+                if isinstance(want, bool | float | str):
                     raise PlacedMistake(axis.place, f"expected a size, found {want}")
                 conditions.append(Condition("==", size, want, what))
         return conditions
+
+
+def shortened(path: str) -> str:
+    """A long path by its start and its end."""
+    return path if len(path) <= LONGEST_PATH else f"{path[: LONGEST_PATH // 2]}…{path[-20:]}"
 
 
 def chain(note: str, outer: tuple[str, ...]) -> tuple[str, ...]:

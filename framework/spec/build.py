@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from framework.errors import Mistake, SpecError
+from framework.ir.conditions import Condition
 from framework.ir.dims import Size
 from framework.ir.facts import Facts
 from framework.ir.graph import Graph
@@ -13,15 +14,13 @@ from framework.spec.arguments import Binder, bind_lets, check_settings, setting
 from framework.spec.blocks import reserved_names
 from framework.spec.demands import Demands
 from framework.spec.document import DimSpec, Document, InputSpec
-from framework.spec.elaborate import Elaborator, TooLarge
+from framework.spec.elaborate import Abandoned, Elaborator
+from framework.spec.examples import choose_examples
 from framework.spec.frames import Frame, Result
 from framework.spec.report import Report
 from framework.spec.requirements import assume_requirements
 from framework.spec.values import PlacedMistake, Reported, Scope
 from framework.spec.wiring import resolve
-
-PLAIN_EXAMPLE = 2
-"""Size used for a dim without ``example``, where its bounds allow it."""
 
 
 def build(
@@ -47,10 +46,11 @@ class Builder:
         self.settings = [setting(name, value) for name, value in settings.items()]
         self.graph = Graph(document.name, document.main.doc)
         self.demands = Demands(report, Facts(self.graph.symbols))
+        self.examples: dict[str, int | None] = {}
         self.frame = Frame(
             document.main,
             document,
-            Scope(broken=set(document.broken)),
+            Scope(broken=set(document.main.broken)),
             reserved=reserved_names(document.main),
         )
 
@@ -60,13 +60,14 @@ class Builder:
         check_settings(self.settings, main, self.report)
         given = {argument.key.raw: argument for argument in self.settings}
         Binder(self.report).bind(frame, given, None, main.place)
-        for dim in self.document.dims:
+        for dim in main.dims:
             self.report.attempt(dim.place, self.declare, dim)
         bind_lets(frame, self.report)
         assumed = assume_requirements(frame, self.report, self.demands)
         if assumed is None:
             return self.graph
         self.graph.conditions += assumed
+        self.choose_examples(assumed)
         for spec in main.inputs:
             self.report.attempt(spec.place, self.input, spec)
         self.nodes()
@@ -80,7 +81,7 @@ class Builder:
         elaborator = Elaborator(self.graph, self.report, self.demands)
         try:
             last = elaborator.nodes(self.document.main.nodes, start, self.frame)
-        except TooLarge:
+        except Abandoned:
             return
         self.outputs(last)
 
@@ -96,29 +97,39 @@ class Builder:
             maximum=options.get("max"),
             multiple_of=options.get("multiple_of", 1),
         )
-        self.graph.examples[dim.name] = self.example(dim, example)
+        self.examples[dim.name] = self.checked_example(dim, example)
         self.frame.scope.values[dim.name] = size
         self.frame.scope.broken.discard(dim.name)
 
-    def example(self, dim: DimSpec, given: int | None) -> int:
-        """The example, which must be legal; without one, a small legal size."""
+    def checked_example(self, dim: DimSpec, given: int | None) -> int | None:
+        """The example if one is given; it must be legal."""
         bounds = self.graph.symbols.bounds_of(dim.name)
         if given is None:
-            least = max(bounds.minimum, PLAIN_EXAMPLE)
-            size = -(-least // bounds.multiple_of) * bounds.multiple_of
-            return size if bounds.maximum is None else min(size, bounds.maximum)
-        low = given < bounds.minimum
-        high = bounds.maximum is not None and given > bounds.maximum
-        if low or high or given % bounds.multiple_of:
-            fact = f"the example {given} of '{dim.name}' breaks its own bounds"
-            raise PlacedMistake(dim.options["example"].place, fact)
+            return None
+        broken = [f"min: {bounds.minimum}"] if given < bounds.minimum else []
+        if bounds.maximum is not None and given > bounds.maximum:
+            broken.append(f"max: {bounds.maximum}")
+        if given % bounds.multiple_of:
+            broken.append(f"multiple_of: {bounds.multiple_of}")
+        if broken:
+            fact = f"the example {given} of '{dim.name}' breaks {' and '.join(broken)}"
+            raise PlacedMistake(dim.options["example"].place, fact, code="example")
         return given
+
+    def choose_examples(self, assumed: list[Condition]) -> None:
+        """Sizes for a run without any, in the order of the dims."""
+        place = self.document.main.place
+        if self.document.main.require:
+            place = self.document.main.require[0].place
+        facts = self.demands.facts
+        found = self.report.attempt(place, choose_examples, self.examples, assumed, facts)
+        self.graph.examples.update(found or {})
 
     def input(self, spec: InputSpec) -> None:
         """One input; its sizes are known here, none is bound."""
         self.frame.results[spec.name] = None
         sizes: list[Size] = []
-        for axis in spec.shape.axes:
+        for number, axis in enumerate(spec.shape.axes):
             if axis is None:
                 hint = "give every axis a size; ... is for the ports of blocks"
                 raise PlacedMistake(spec.shape.place, "... cannot stand here", hint=hint)
@@ -127,6 +138,9 @@ class Builder:
                 raise PlacedMistake(axis.place, f"expected a size, found {value}")
             if isinstance(value, int) and value < 0:
                 raise PlacedMistake(axis.place, f"a size cannot be {value}", code="shape")
+            condition = Condition("<=", 0, value, f"axis {number} of {spec.name} is a size")
+            if not self.demands.check([condition], axis.place, "", ()):
+                raise Reported
             sizes.append(value)
         type_ = TensorType(tuple(sizes), "float32" if spec.dtype is None else spec.dtype)
         value_ = self.graph.add_input(spec.name, type_, spec.place, spec.doc)

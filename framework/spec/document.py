@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from framework.errors import Place, Source
 from framework.ir.op import Op
@@ -145,7 +144,7 @@ class NodeSpec:
     share: Scalar | None = None
     shape: Pending | None = None
     tied: Mapping[str, tuple[Scalar, Scalar]] = field(default_factory=dict)
-    initial: Mapping[str | None, Any] = field(default_factory=dict)
+    initial: Mapping[str | None, YamlNode] = field(default_factory=dict)
     of: Reference | None = None
     body: tuple[NodeSpec, ...] = ()
     skip: tuple[NodeSpec, ...] | None = None
@@ -162,17 +161,29 @@ class NodeSpec:
 
 @dataclass(frozen=True)
 class Block:
-    """A reusable sub-graph; the top level of a model is one, too."""
+    """A reusable sub-graph; the top level of a model is one, too, and has ``dims``.
+
+    What has been reported is not reported again in other words: ``broken`` names stay silent,
+    and ``lost`` has the keys ("args", "inputs" ...) of which something could not be read.
+    """
 
     name: str
     place: Place
     args: tuple[Arg, ...] = ()
+    dims: tuple[DimSpec, ...] = ()
     lets: tuple[Let, ...] = ()
     require: tuple[Expression, ...] = ()
     inputs: tuple[InputSpec, ...] = ()
     nodes: tuple[NodeSpec, ...] = ()
     outputs: tuple[OutputSpec, ...] = ()
     doc: str | None = None
+    broken: frozenset[str] = frozenset()
+    lost: frozenset[str] = frozenset()
+
+    @property
+    def usable(self) -> bool:
+        """Are its arguments and inputs known?"""
+        return self.lost.isdisjoint(("args", "inputs"))
 
 
 @dataclass(frozen=True)
@@ -196,14 +207,17 @@ class Document:
     source: Source
     path: Path | None
     main: Block
-    name: str
-    dims: tuple[DimSpec, ...] = ()
     blocks: dict[str, Block] = field(default_factory=dict)
     homes: dict[str, Document] = field(default_factory=dict)
     weights: WeightsSpec | None = None
     draw: YamlNode | None = None
-    broken: frozenset[str] = frozenset()
-    """Top-level names whose declaration has been reported as wrong."""
+    broken: set[str] = field(default_factory=set)
+    """Names of blocks that could not be read or imported; that has been reported."""
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self.main.name
 
     def home(self, block: str) -> Document:
         """The document in which a block was written."""

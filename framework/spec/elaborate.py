@@ -15,19 +15,20 @@ from framework.ir.graph import Graph, Value
 from framework.spec.blocks import BlockEntry, chosen_block
 from framework.spec.demands import Demands
 from framework.spec.document import NodeSpec
+from framework.spec.expressions import ExpressionError
 from framework.spec.frames import Chosen, Frame, Result
 from framework.spec.operators import OperatorAdder, sum_of
 from framework.spec.report import Report
 from framework.spec.sites import Site, resolve_first, sites
-from framework.spec.values import PlacedMistake, Reported
+from framework.spec.values import PlacedMistake, Reported, worth
 from framework.spec.wiring import PortSpec, Wired, connect, ports_of_block, ports_of_op, resolve
 
 MAX_NODES = 250_000
 MAX_BLOCK_DEPTH = 40
 
 
-class TooLarge(Exception):
-    """The model has too many nodes; that has been reported."""
+class Abandoned(Exception):
+    """Going on would take for ever: too many nodes, or blocks in blocks; it has been reported."""
 
 
 class Elaborator:
@@ -40,6 +41,7 @@ class Elaborator:
         self.operators = OperatorAdder(graph, report, demands)
         self.entry = BlockEntry(graph, report, demands)
         self.stack: list[str] = []
+        self.visited = 0
 
     def nodes(self, specs: Iterable[NodeSpec], start: Result | None, frame: Frame) -> Result | None:
         """A list of nodes, each reading the previous one; the last result."""
@@ -66,10 +68,14 @@ class Elaborator:
 
     def copies(self, spec: NodeSpec, previous: Result | None, frame: Frame) -> Result | None:
         """The node, as often as ``repeat`` says; the result of the last copy."""
-        result = resolve_first(spec, previous, frame)
-        if spec.when is not None and not self.wanted(spec, frame):
-            return result
+        if spec.repeat is None and not self.wanted(spec, frame):
+            self.count(spec)
+            return self.first_value(spec, previous, frame)
+        result = None if spec.repeat is None else self.first_value(spec, previous, frame)
         for site in sites(spec, self.name(spec, frame), previous, frame):
+            self.count(spec)
+            if spec.repeat is not None and not self.wanted(spec, site.frame):
+                continue
             site.carried = result if site.number else None
             result = self.build(site)
             if result is None:
@@ -77,6 +83,18 @@ class Elaborator:
         if result is not None and spec.shape is not None:
             self.check_shape(spec, result, frame)
         return result
+
+    def first_value(self, spec: NodeSpec, previous: Result | None, frame: Frame) -> Result | None:
+        """What the first input gets: the result of a node of which nothing remains."""
+        if spec.wiring is None or not spec.wiring.named:
+            return resolve_first(spec, previous, frame)
+        if spec.op is not None:
+            ports = ports_of_op(spec.op)
+        else:
+            ports = ports_of_block(chosen_block(spec, frame).block)
+        wires = connect(spec, ports, previous, frame)
+        value = next(iter(wires.values()))
+        return Result({"": value if isinstance(value, Value) else value[0]})
 
     def name(self, spec: NodeSpec, frame: Frame) -> str:
         """The id, or a name after the operator or block; plain structures need none."""
@@ -89,18 +107,29 @@ class Elaborator:
 
     def wanted(self, spec: NodeSpec, frame: Frame) -> bool:
         """The node's ``when``."""
-        value = frame.scope.evaluate(spec.when) if spec.when is not None else True
+        if spec.when is None:
+            return True
+        try:
+            value = frame.scope.evaluate(spec.when)
+        except ExpressionError as error:
+            if error.code == "undecided" and error.hint is None:
+                error.hint = "when: needs one answer for all sizes: make the size an argument"
+            raise
         if isinstance(value, bool):
             return value
-        place = spec.when.place if spec.when is not None else spec.place
-        raise PlacedMistake(place, f"a condition must be true or false, not {value}")
+        fact = f"a condition must be true or false, {worth(spec.when.text, value)}"
+        raise PlacedMistake(spec.when.place, fact)
+
+    def count(self, spec: NodeSpec) -> None:
+        """Hold the limit on the number of nodes, those included that ``when`` removes."""
+        self.visited += 1
+        if self.visited > MAX_NODES:
+            fact = f"the model unrolls to more than {MAX_NODES:,} nodes"
+            self.report.add("size", fact, spec.place, "repeat fewer nodes")
+            raise Abandoned
 
     def build(self, site: Site) -> Result | None:
         """One copy of a node."""
-        if len(self.graph) >= MAX_NODES:
-            fact = f"the model has more than {MAX_NODES:,} nodes"
-            self.report.add("size", fact, site.spec.place, "repeat fewer blocks")
-            raise TooLarge
         match site.spec.kind:
             case "use":
                 return self.block(site)
@@ -122,9 +151,12 @@ class Elaborator:
 
     def block(self, site: Site) -> Result | None:
         """``use``: a block's nodes in a frame of its own."""
-        chosen = chosen_block(site)
+        chosen = chosen_block(site.spec, site.frame)
         if len(self.stack) >= MAX_BLOCK_DEPTH:
-            raise PlacedMistake(site.spec.word.place, self.too_deep(chosen), code="recursion")
+            hint = "a block that uses itself needs a when: that ends it"
+            place, notes = site.spec.word.place, site.frame.notes
+            self.report.add("recursion", self.too_deep(chosen), place, hint, notes[-1:])
+            raise Abandoned
         wires = self.wires(site, ports_of_block(chosen.block))
         frame = self.entry.enter(site, chosen, wires)
         start = next(iter(frame.results.values()), None)
@@ -142,7 +174,10 @@ class Elaborator:
         """Why blocks nest without end."""
         name = chosen.block.name
         if name not in self.stack:
-            return f"blocks are nested deeper than {MAX_BLOCK_DEPTH} levels"
+            deepest = " -> ".join(self.stack[-3:])
+            return (
+                f"blocks are nested deeper than {MAX_BLOCK_DEPTH} levels: ... {deepest} -> {name}"
+            )
         cycle = self.stack[len(self.stack) - 1 - self.stack[::-1].index(name) :]
         return f"the block uses itself without end: {' -> '.join((*cycle, name))}"
 
@@ -163,7 +198,7 @@ class Elaborator:
         text = f"the body gives {format_shape(left)}, the skip {format_shape(right)}"
         what = f"residual: {text}"
         if len(left) != len(right):
-            raise Mistake(what, code="shape")
+            raise Mistake(what, code="shape", hint="both need the same number of axes")
         pairs = zip(left, right, strict=True)
         conditions = [Condition("==", a, b, what) for a, b in pairs]
         if not self.demands.check(conditions, site.spec.word.place, "", site.frame.notes):

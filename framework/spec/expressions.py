@@ -29,6 +29,7 @@ from framework.spec.syntax import (
     COMPARE,
     CONSTANTS,
     PRECEDENCE,
+    RESERVED,
     Binary,
     Call,
     Choice,
@@ -40,7 +41,7 @@ from framework.spec.syntax import (
 )
 from framework.spec.tokens import ExpressionError, Written
 
-__all__ = ["Comparison", "Expression", "ExpressionError", "Mode", "Value", "parse"]
+__all__ = ["RESERVED", "Comparison", "Expression", "ExpressionError", "Mode", "Value", "parse"]
 
 Scope = Mapping[str, Value]
 
@@ -81,6 +82,11 @@ class Expression:
     def names(self) -> frozenset[str]:
         """All names in it, constants and functions not counted."""
         return frozenset(self.mentions)
+
+    @property
+    def name(self) -> str | None:
+        """The name, if the expression is nothing else."""
+        return self.root.name if isinstance(self.root, Name) else None
 
     def __str__(self) -> str:
         return self.text
@@ -208,7 +214,9 @@ class Evaluation:
             near = did_you_mean(node.name, [*self.scope, *CONSTANTS])
             hint = near or (known if self.scope else "no names are in scope here")
         fact = f"unknown name '{node.name}'"
-        return self.written.error(fact, node.start, node.width, hint=hint, code="unknown-name")
+        error = self.written.error(fact, node.start, node.width, hint=hint, code="unknown-name")
+        error.word = node.name
+        return error
 
     def condition(self, node: Node) -> bool:
         """The value of a part that must be true or false."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from framework.ir.dims import Size
 from framework.ir.graph import Value
+from framework.source import Scalar
 from framework.spec.document import Block, Document
 from framework.spec.values import Scope
 
@@ -59,24 +60,29 @@ class Frame:
     """What ``...`` stands for in this block."""
     notes: tuple[str, ...] = ()
     reserved: frozenset[str] = frozenset()
+    """Ids and ports: names that nodes without id may not take."""
     counts: dict[str, int] = field(default_factory=dict)
+    taken: set[str] = field(default_factory=set)
+    borrowed: Scalar | None = None
+    """The ``share:`` by which all weights in this frame belong to another node."""
 
     def fresh(self, label: str) -> str:
         """A name for a node without id: its label, then ``label_2`` and so on."""
         while True:
             self.counts[label] = count = self.counts.get(label, 0) + 1
             name = label if count == 1 else f"{label}_{count}"
-            if name not in self.reserved:
+            if name not in self.reserved and name not in self.taken:
+                self.taken.add(name)
                 return name
 
     def at_copy(self, number: int) -> Frame:
         """The same frame with ``i`` in scope."""
         return replace(self, scope=self.scope.child(i=number))
 
-    def copy(self, name: str, scope: Scope, weights: str) -> Frame:
-        """A frame for one copy of a repeated sequence: same ids, own path and names."""
+    def copy(self, name: str, weights: str, borrowed: Scalar | None) -> Frame:
+        """A frame for one copy of a repeated structure: same ids, own path and names."""
         path = join(self.path, name)
-        return replace(self, scope=scope, path=path, weights=weights, counts={})
+        return replace(self, path=path, weights=weights, borrowed=borrowed, counts={}, taken=set())
 
 
 def join(*parts: str) -> str:

@@ -10,6 +10,7 @@ from framework.errors import InputError, Mistake, Source, did_you_mean
 from framework.source import ListNode, Scalar, YamlNode, load_source
 from framework.spec.document import Document
 from framework.spec.report import Report
+from framework.spec.values import described
 
 
 class Reader(Protocol):
@@ -32,19 +33,28 @@ class Importer:
         """Put the imported blocks into ``document``."""
         for key, wanted in report.mapping(tree, "import") or ():
             found = report.attempt(key.place, self.load, key, document)
-            if found is not None:
-                self.take(wanted, found, document, report)
+            for item in wanted if isinstance(wanted, ListNode) else (wanted,):
+                self.take(item, found, document, report)
 
-    def take(self, wanted: YamlNode, found: Document, into: Document, report: Report) -> None:
-        """The blocks named in the list."""
-        for item in wanted if isinstance(wanted, ListNode) else (wanted,):
-            name = item.value if isinstance(item, Scalar) else None
-            if not isinstance(name, str) or name not in found.blocks:
-                fact = f"{found.source.name} has no block '{name}'"
-                hint = did_you_mean(name, found.blocks)
-                hint = hint or f"blocks there: {', '.join(sorted(found.blocks)) or 'none'}"
-                report.add("unknown-block", fact, item.place, hint)
-                continue
+    def take(self, item: YamlNode, found: Document | None, into: Document, report: Report) -> None:
+        """One of the blocks named in the list; ``found`` is None where there is no file."""
+        if not isinstance(item, Scalar) or not isinstance(item.value, str):
+            fact = f"expected the name of a block, found {described(item)}"
+            report.add("import", fact, item.place, "write import: {FILE: [NAME, NAME]}")
+            return
+        name = item.raw
+        if found is None or name in found.broken:
+            into.broken.add(name)
+        elif name not in found.blocks:
+            into.broken.add(name)
+            hint = did_you_mean(name, found.blocks)
+            hint = hint or f"blocks there: {', '.join(sorted(found.blocks)) or 'none'}"
+            fact = f"{found.source.name} has no block '{name}'"
+            report.add("unknown-block", fact, item.place, hint)
+        elif name in into.blocks:
+            fact = f"'{name}' is imported twice"
+            report.add("duplicate-name", fact, item.place, "rename one of the blocks")
+        else:
             into.blocks[name] = found.blocks[name]
             into.homes[name] = found.home(name)
 
@@ -53,7 +63,8 @@ class Importer:
         path = self.resolve(key.raw, document)
         if path in self.chain:
             names = [p.name for p in (*self.chain[self.chain.index(path) :], path)]
-            raise Mistake(f"the files import each other: {' -> '.join(names)}", code="import")
+            fact = f"the files import each other: {' -> '.join(names)}"
+            raise Mistake(fact, hint="move what both need to a third file", code="import")
         if path not in self.known:
             try:
                 source = load_source(document.folder() / key.raw)
@@ -67,7 +78,8 @@ class Importer:
     def resolve(self, text: str, document: Document) -> Path:
         """The file's real path, which must lie in the model's folder."""
         if self.root is None:
-            raise Mistake("a model that is not in a file cannot import", code="import")
+            fact = f"a model that is not in a file cannot import '{text}'"
+            raise Mistake(fact, hint="paths start from the model's file", code="import")
         path = (document.folder() / text).resolve()
         if not path.is_relative_to(self.root):
             raise Mistake(

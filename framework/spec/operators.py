@@ -9,11 +9,12 @@ from framework.errors import Mistake, Problem, did_you_mean
 from framework.ir.graph import Graph, Node, Parameter, Value
 from framework.ir.op import Inference, Op, find_op
 from framework.ir.types import TensorType
+from framework.source import YamlNode
 from framework.spec.demands import Demands
 from framework.spec.frames import Result, join
 from framework.spec.report import Report
-from framework.spec.sites import Site
-from framework.spec.values import PlacedMistake, Reported
+from framework.spec.sites import Site, taken
+from framework.spec.values import PlacedMistake, Reported, plain
 from framework.spec.wiring import Wired
 
 
@@ -35,6 +36,8 @@ class OperatorAdder:
         inference = self.infer(site, op, wires)
         parameters = self.parameters(site, op, inference)
         place, path = site.spec.word.place, join(site.frame.path, name)
+        if path in self.graph or path in self.graph.scopes:
+            raise taken(site)
         node = Node(path, op, inference.outputs, parameters, place, site.spec.doc)
         self.graph.add(node, wires)
         names = op.output_names(len(inference.outputs))
@@ -103,14 +106,15 @@ class OperatorAdder:
         if slot in site.spec.tied:
             return self.tied(site, op, slot, shape)
         name = join(site.stored, slot)
-        known = self.graph.parameters.get(name)
+        known, borrowed = self.graph.parameters.get(name), site.borrowed
         if known is not None:
-            place = site.spec.share.place if site.spec.share else site.spec.word.place
+            place = borrowed.place if borrowed is not None else site.spec.word.place
             self.check_shared(known, shape, site, place)
             return name
-        if site.spec.share is not None and site.spec.share.raw != "copies":
-            fact = f"'{site.spec.share.raw}' has no weight '{slot}'"
-            raise PlacedMistake(site.spec.share.place, fact, code="unknown-weight")
+        if borrowed is not None:
+            hint = "share: needs a node with the same weights"
+            fact = f"there is no weight {name} to share"
+            raise PlacedMistake(borrowed.place, fact, hint=hint, code="unknown-weight")
         self.graph.parameters[name] = Parameter(
             name,
             shape,
@@ -123,27 +127,29 @@ class OperatorAdder:
 
     def check_initial(self, site: Site, op: Op, inference: Inference) -> None:
         """``init:`` may only name slots that the node has."""
-        for slot in site.spec.initial:
-            if slot is not None and slot not in inference.parameters:
+        for slot, rule in site.spec.initial.items():
+            if not inference.parameters or (slot and slot not in inference.parameters):
                 hint = did_you_mean(slot, inference.parameters)
                 hint = hint or f"weights: {', '.join(inference.parameters) or 'none'}"
-                fact = f"init: {op.name} has no weight '{slot}'"
-                raise Mistake(fact, hint=hint, code="unknown-weight")
+                fact = f"init: {op.name} has no weight{f' {slot!r}' if slot else 's'}"
+                raise PlacedMistake(rule.place, fact, hint=hint, code="unknown-weight")
 
     def tied(self, site: Site, op: Op, slot: str, shape: tuple[int, ...]) -> str:
         """``weights: {weight: embed.weight}``: an earlier node's tensor."""
         _, target = site.spec.tied[slot]
         first, _, rest = target.raw.partition(".")
         stored = site.frame.stored.get(first)
-        name = join(stored.path, rest) if stored is not None else target.raw
+        path = join(site.frame.weights, first) if stored is None else stored.path
+        name = join(path, rest)
         known = self.graph.parameters.get(name)
         if known is None:
             if first in site.frame.results and site.frame.results[first] is None:
                 raise Reported
-            prefix = join(site.frame.weights, "")
-            options = [n.removeprefix(f"{prefix}.") for n in self.graph.parameters]
-            fact = f"there is no weight '{target.raw}'"
-            hint = did_you_mean(target.raw, options)
+            prefix = f"{site.frame.weights}." if site.frame.weights else ""
+            options = [n for n in self.graph.parameters if n.startswith(prefix)]
+            options = [n.removeprefix(prefix) for n in options]
+            fact = f"no earlier node has the weight '{target.raw}'"
+            hint = did_you_mean(target.raw, options) or "write e.g. embed.weight"
             raise PlacedMistake(target.place, fact, hint=hint, code="unknown-weight")
         self.check_shared(known, shape, site, target.place)
         return name
@@ -159,12 +165,12 @@ class OperatorAdder:
             raise Reported
 
 
-def initial_rule(given: Mapping[str | None, Any], op: Op, slot: str) -> object:
-    """The user's rule for this slot; a rule for the whole node leaves biases and statistics alone."""
+def initial_rule(given: Mapping[str | None, YamlNode], op: Op, slot: str) -> object:
+    """The user's rule for this slot; one for the whole node leaves biases and statistics alone."""
     if slot in given:
-        return given[slot]
+        return plain(given[slot])
     general = slot not in op.buffers and op.initial[slot] not in ("zeros", "ones")
-    return given[None] if None in given and general else op.initial[slot]
+    return plain(given[None]) if None in given and general else op.initial[slot]
 
 
 def prefixed(error: Mistake, op: Op) -> Mistake:

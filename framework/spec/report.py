@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
-from framework.errors import Mistake, Place, Problem, did_you_mean
-from framework.source import MapNode, YamlNode
-from framework.spec.values import Reported, shape_of
+from framework.errors import Mistake, Place, Problem, nearest
+from framework.source import MapNode, Scalar, YamlNode
+from framework.spec.values import Reported, described
 
 T = TypeVar("T")
 
@@ -20,9 +21,6 @@ class Report:
         self.marks = 0
         """Grows with every mistake met, those included that have been reported before."""
         self._seen: set[tuple[str, Place | None]] = set()
-
-    def __len__(self) -> int:
-        return len(self.problems)
 
     def problem(self, problem: Problem) -> None:
         """Record a problem; the same code at the same place again is not news."""
@@ -58,18 +56,33 @@ class Report:
             self.mistake(error, place)
             return None
 
-    def mapping(self, node: YamlNode | None, what: str) -> MapNode | None:
+    def mapping(self, node: YamlNode | None, what: str, hint: str | None = None) -> MapNode | None:
         """``node`` if it is a mapping; otherwise a problem."""
         if node is None or isinstance(node, MapNode):
             return node
-        self.add("structure", f"{what} must be a mapping, not a {shape_of(node)}", node.place)
+        if isinstance(node, Scalar) and node.broken:
+            self.marks += 1
+            return None
+        fact = f"{what} must be a mapping, found {described(node)}"
+        self.add("structure", fact, node.place, hint)
         return None
 
-    def keys(self, node: MapNode, allowed: Sequence[str], what: str) -> bool:
-        """Report keys that are not allowed here; True when there are none."""
-        before = len(self)
-        for key, _ in node:
+    def keys(self, node: MapNode, allowed: Sequence[str], what: str) -> MapNode:
+        """Report keys that are not allowed here.
+
+        Gives the mapping with the allowed ones. A misspelt key counts as the one that was meant:
+        otherwise all that it declares would be missing elsewhere.
+        """
+        entries: list[tuple[Scalar, YamlNode]] = []
+        for key, value in node:
+            meant = key
             if key.value not in allowed:
-                hint = did_you_mean(key.value, allowed) or f"keys: {', '.join(allowed)}"
+                if ("key", key.place) in self._seen:
+                    continue
+                near = nearest(key.value, allowed)
+                hint = f"did you mean '{near}'?" if near else f"keys: {', '.join(allowed)}"
                 self.add("unknown-key", f"{what} has no key '{key.raw}'", key.place, hint)
-        return len(self) == before
+                meant = replace(key, value=near)
+            if meant.value is not None and (meant is key or meant.value not in node):
+                entries.append((meant, value))
+        return MapNode(tuple(entries), node.place, node.flow)

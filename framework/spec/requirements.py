@@ -9,7 +9,9 @@ from framework.spec.demands import Demands
 from framework.spec.expressions import Comparison, Expression, ExpressionError
 from framework.spec.frames import Frame
 from framework.spec.report import Report
-from framework.spec.values import Reported
+from framework.spec.values import Reported, worth
+
+JOINED = "over sizes write ==, <=, >=, <, > or x % y == 0, joined by and"
 
 
 def check_requirements(frame: Frame, report: Report, demands: Demands) -> bool:
@@ -33,14 +35,15 @@ def assume_requirements(frame: Frame, report: Report, demands: Demands) -> list[
         if open_ones is None:
             good = False
             continue
+        before = report.marks
         for condition in open_ones:
-            verdict = condition.verdict()
+            verdict = demands.facts.verdict(condition)
             if verdict.never:
                 report.mistake(condition.failure(verdict), expression.place)
-                good = False
             elif not verdict.always:
-                demands.facts.assume(condition)
+                report.attempt(expression.place, demands.facts.assume, condition)
                 assumed.append(condition)
+        good = good and report.marks == before
     return assumed if good else None
 
 
@@ -53,6 +56,7 @@ def failing(expression: Expression, frame: Frame, report: Report) -> list[Condit
     except ExpressionError as error:
         conditions = undecided(expression, frame) if error.code == "undecided" else None
         if conditions is None:
+            error.hint = error.hint or JOINED if error.code == "undecided" else error.hint
             report.mistake(error, expression.place, frame.notes)
         return conditions
     if value is True:
@@ -61,7 +65,7 @@ def failing(expression: Expression, frame: Frame, report: Report) -> list[Condit
     names = [f"{n} = {values[n]}" for n in expression.mentions if n in values]
     fact = f"not satisfied: {expression.text}"
     if value is not False:
-        fact = f"a requirement must be true or false, '{expression.text}' is {value}"
+        fact = f"a requirement must be true or false, {worth(expression.text, value)}"
     hint = f"with {', '.join(names)}" if names else None
     report.add("require", fact, expression.place, hint, frame.notes)
     return None

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from framework.errors import Mistake, did_you_mean
+from framework.source import Scalar
 from framework.spec.document import NodeSpec
 from framework.spec.frames import Frame, Result, Stored, join
 from framework.spec.values import PlacedMistake, Reported
@@ -41,17 +42,28 @@ class Site:
         """The frame of the lists inside a structure: its own when it is repeated."""
         if self.count is None:
             return self.frame
-        return self.frame.copy(self.name, self.frame.scope, self.stored)
+        return self.frame.copy(self.name, self.stored, self.borrowed)
+
+    @property
+    def borrowed(self) -> Scalar | None:
+        """The ``share:`` that gives this node its weights; the first of tied copies has its own."""
+        share = self.spec.share
+        own = share is None or (share.raw == COPIES and self.number == 0)
+        return self.frame.borrowed if own else share
 
     def begin(self) -> Result | None:
         """What a structure starts with; also a node's result where the node vanishes."""
         if self.carried is not None:
             return self.carried
-        if self.spec.of is not None:
-            return single(resolve_first(self.spec, self.previous, self.frame))
-        if self.spec.wiring is not None:
+        if self.spec.of is not None or self.spec.wiring is not None:
             return single(resolve_first(self.spec, self.previous, self.frame))
         return self.previous
+
+
+def taken(site: Site) -> PlacedMistake:
+    """The node's name is that of another one; the same id twice has been reported there."""
+    word = site.spec.id if site.spec.id is not None else site.spec.word
+    return PlacedMistake(word.place, f"'{site.path}' is already taken", code="duplicate-id")
 
 
 def single(result: Result | None) -> Result:
@@ -87,7 +99,7 @@ def sites(spec: NodeSpec, name: str, previous: Result | None, frame: Frame) -> I
         copy = frame.at_copy(number)
         stored = stored_path(spec, name, frame, number, count)
         yield Site(spec, copy, f"{name}.{number}", stored, previous, None, number, count)
-    frame.stored[name] = Stored(stored_path(spec, name, frame), count)
+    frame.stored[name] = Stored(shared_path(spec, name, frame), count)
 
 
 def stored_path(
@@ -99,17 +111,26 @@ def stored_path(
         return own if number is None else f"{own}.{number}"
     if spec.share.raw == COPIES:
         if spec.repeat is None:
-            raise PlacedMistake(spec.share.place, "share: copies needs repeat:", code="share")
+            fact, hint = "share: copies needs repeat:", "write repeat: with the number of copies"
+            raise PlacedMistake(spec.share.place, fact, hint=hint, code="share")
         return own if number is None else f"{own}.0"
     other = frame.stored.get(spec.share.raw)
     if other is None:
         raise unknown_share(spec, frame)
-    if other.copies is None or number is None:
+    if other.copies is None:
         return other.path
-    if count > other.copies:
+    if number is None or count > other.copies:
         fact = f"'{spec.share.raw}' has {other.copies} copies, this node has {count}"
-        raise PlacedMistake(spec.share.place, fact, code="share")
+        hint = f"write repeat: {other.copies} here, too" if number is None else None
+        raise PlacedMistake(spec.share.place, fact, hint=hint, code="share")
     return f"{other.path}.{number}"
+
+
+def shared_path(spec: NodeSpec, name: str, frame: Frame) -> str:
+    """Path of what all copies of a node store, without their numbers."""
+    if spec.share is None or spec.share.raw == COPIES:
+        return join(frame.weights, name)
+    return frame.stored[spec.share.raw].path
 
 
 def unknown_share(spec: NodeSpec, frame: Frame) -> Mistake:

@@ -36,6 +36,9 @@ PRECEDENCE = {
 NOT = 3
 CONSTANTS: dict[str, bool | float] = {"true": True, "false": False, "inf": math.inf}
 KEYWORDS = {"if", "else", "and", "or", "not"}
+RESERVED = frozenset((*CONSTANTS, *KEYWORDS))
+"""Words that expressions keep for themselves: no name can be one."""
+
 ARGUMENTS: dict[str, tuple[int, int | None]] = {
     "min": (2, None),
     "max": (2, None),

@@ -50,6 +50,8 @@ class ExpressionError(Mistake):
 
     code = "expression"
     place: Place
+    word = ""
+    """The name in question, where the mistake is about a name."""
 
     def __init__(
         self,

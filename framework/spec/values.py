@@ -16,7 +16,8 @@ from framework.ir.dims import Dim
 from framework.source import ListNode, MapNode, Scalar, YamlNode
 from framework.spec.expressions import Expression, Mode, Value, parse
 
-YES_NO = {"yes", "no", "on", "off", "y", "n", "yes.", "True", "False"}
+YES_NO = ("yes", "no", "on", "off", "y", "n")
+LONGEST_WORD = 40
 
 
 class Reported(Exception):
@@ -144,22 +145,28 @@ def checked(value: Any, want: str, place: Place, text: str) -> Any:
     if want == "bool":
         if isinstance(value, bool):
             return value
-        raise PlacedMistake(place, "expected true or false", hint=f"'{text}' is {value}")
+        raise PlacedMistake(place, f"expected true or false, {worth(text, value)}")
     if isinstance(value, bool | str):
-        raise PlacedMistake(place, f"expected a number, found {str(value).lower()!r}")
+        raise PlacedMistake(place, f"expected a number, {worth(text, value)}")
     if isinstance(value, Dim):
         if want == "size":
             return value
         hint = f"{' and '.join(value.symbols)}: a symbolic size cannot be used here"
         kind = "number" if want == "real" else "whole number"
-        raise PlacedMistake(place, f"expected a fixed {kind}, {text} is {value}", hint=hint)
+        raise PlacedMistake(place, f"expected a fixed {kind}, {worth(text, value)}", hint=hint)
     if want == "real":
         return float(value)
     if isinstance(value, float):
         if value.is_integer() and abs(value) < 2**53:
             return int(value)
-        raise PlacedMistake(place, f"expected a whole number, '{text}' is {value:g}")
+        raise PlacedMistake(place, f"expected a whole number, {worth(text, value)}")
     return value
+
+
+def worth(text: str, value: Value) -> str:
+    """``found 2.5``; ``'5/2' is 2.5`` where the user wrote an expression."""
+    shown = str(value).lower() if isinstance(value, bool) else str(value)
+    return f"found {shown}" if shown == text else f"'{text}' is {shown}"
 
 
 # ---------------------------------------------------------------------------- reading
@@ -173,7 +180,8 @@ def read_value(node: YamlNode, kind: Kind, optional: bool = False) -> Pending:
         if node.value is None and optional:
             return Constant(None, node.place)
         if node.value is None:
-            raise PlacedMistake(node.place, f"a value is missing here: {kind}")
+            fact = f"expected a value ({kind}), found {described(node)}"
+            raise PlacedMistake(node.place, fact)
     return READERS[kind.name](node, kind)
 
 
@@ -181,37 +189,47 @@ def number(node: YamlNode, want: str) -> Pending:
     """A number or an expression."""
     if not isinstance(node, Scalar):
         what = "true or false" if want == "bool" else "a number or an expression"
-        raise PlacedMistake(node.place, f"expected {what}, found a {shape_of(node)}")
+        raise PlacedMistake(node.place, f"expected {what}, found {described(node)}")
     if node.broken:
         raise Reported
     if isinstance(node.value, str):
-        if want == "bool" and node.value.lower() in YES_NO:
-            hint = f"'{node.raw}' is text in YAML 1.2; write true or false"
-            raise PlacedMistake(node.place, "expected true or false", hint=hint)
+        if want == "bool":
+            check_truth_word(node)
         return Computed(parse(node.value, node.place, quoted=not node.plain), node.place, want)
     if node.value is None:
-        raise PlacedMistake(node.place, "a number is missing here")
+        raise PlacedMistake(node.place, f"expected a number, found {described(node)}")
     return Constant(checked(node.value, want, node.place, node.raw), node.place)
 
 
-def shape_of(node: YamlNode) -> str:
-    """What a YAML node is, in words."""
-    if isinstance(node, Scalar):
-        return "word"
-    return "list" if isinstance(node, ListNode) else "mapping"
+def check_truth_word(node: Scalar) -> None:
+    """``no`` is text in YAML 1.2, where many expect false."""
+    if node.raw.lower() in YES_NO:
+        hint = f"'{node.raw}' is text in YAML 1.2; write true or false"
+        raise PlacedMistake(node.place, "expected true or false", hint=hint)
+
+
+def described(node: YamlNode) -> str:
+    """What stands there, in words."""
+    if not isinstance(node, Scalar):
+        return "a list" if isinstance(node, ListNode) else "a mapping"
+    if node.value is None:
+        return f"'{node.raw}'" if node.raw else "nothing"
+    text = node.raw if len(node.raw) <= LONGEST_WORD else f"{node.raw[:LONGEST_WORD]}…"
+    return f"'{text}'"
 
 
 def numbers(node: YamlNode, want: str, example: str) -> Many:
     """A list of numbers or expressions."""
     if not isinstance(node, ListNode):
-        raise PlacedMistake(node.place, f"expected a list such as {example}")
+        fact = f"expected a list such as {example}, found {described(node)}"
+        raise PlacedMistake(node.place, fact)
     return Many(tuple(number(item, want) for item in node), node.place)
 
 
 def text(node: YamlNode, kind: Kind) -> Pending:
     """Text, or the name of a text argument."""
     if not isinstance(node, Scalar):
-        raise PlacedMistake(node.place, f"expected text, found a {shape_of(node)}")
+        raise PlacedMistake(node.place, f"expected text, found {described(node)}")
     if not isinstance(node.value, str):
         hint = f'quote it: "{node.raw}"'
         raise PlacedMistake(node.place, f"expected text, found {node.raw}", hint=hint)
@@ -221,7 +239,8 @@ def text(node: YamlNode, kind: Kind) -> Pending:
 def word(node: YamlNode, kind: Kind) -> Pending:
     """One of several words."""
     if not isinstance(node, Scalar):
-        raise PlacedMistake(node.place, f"expected one of {', '.join(kind.words)}")
+        fact = f"expected one of {', '.join(kind.words)}, found {described(node)}"
+        raise PlacedMistake(node.place, fact)
     return Word(node.raw, node.place, kind.words)
 
 
@@ -260,7 +279,8 @@ def pad(node: YamlNode, kind: Kind) -> Pending:
 def pairs(node: YamlNode, kind: Kind) -> Pending:
     """A list of [before, after]."""
     if not isinstance(node, ListNode):
-        raise PlacedMistake(node.place, "expected a list such as [[0, 0], [1, 1]]")
+        fact = f"expected a list such as [[0, 0], [1, 1]], found {described(node)}"
+        raise PlacedMistake(node.place, fact)
     rows = tuple(numbers(item, "size", "[1, 1]") for item in node)
     for row in rows:
         if len(row.items) != 2:

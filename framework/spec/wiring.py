@@ -71,7 +71,8 @@ def implicit(spec: NodeSpec, ports: Sequence[PortSpec], previous: Result | None)
         return {}
     if len(needed) != 1 or needed[0].variadic:
         names = ", ".join(port.name + ("?" if port.optional else "") for port in tensors)
-        raise Mistake(f"{spec.label} takes {names}: write in:", code="in")
+        hint = "write in: with a list, or with a mapping such as {x: prev}"
+        raise Mistake(f"{spec.label} takes {names}: write in:", hint=hint, code="in")
     if previous is None:
         raise Reported
     return {needed[0].name: previous.plain}
@@ -86,7 +87,7 @@ def by_name(
     for name, (key, references) in (spec.wiring.named if spec.wiring else {}).items():
         if name not in known:
             tensors = [p.name for p in ports if not p.slot]
-            hint = did_you_mean(name, known) or f"inputs: {', '.join(tensors)}"
+            hint = did_you_mean(name, known) or f"inputs: {', '.join(tensors) or 'none'}"
             fact = f"{spec.label} has no input '{name}'"
             raise PlacedMistake(key.place, fact, hint=hint, code="unknown-port")
         values = tuple(resolve(r, previous, frame) for r in references)
@@ -123,13 +124,11 @@ def resolve(reference: Reference, previous: Result | None, frame: Frame) -> Valu
     if reference.output is None:
         return result.plain
     if reference.output not in result.values:
-        names = ", ".join(result.values)
-        raise PlacedMistake(
-            reference.place,
-            f"'{reference.name}' has no output '{reference.output}'",
-            hint=did_you_mean(reference.output, result.values) or f"outputs: {names}",
-            code="unknown-output",
-        )
+        names = [name for name in result.values if name]
+        listed = f"outputs: {', '.join(names)}" if names else f"write {reference.name}"
+        hint = did_you_mean(reference.output, names) or listed
+        fact = f"'{reference.name}' has no output '{reference.output}'"
+        raise PlacedMistake(reference.place, fact, hint=hint, code="unknown-output")
     return result.values[reference.output]
 
 

@@ -1,0 +1,1 @@
+"""Diagrams: Graph -> Diagram -> Scene -> a file in one of many formats."""

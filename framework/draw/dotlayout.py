@@ -1,0 +1,123 @@
+"""A panel as DOT for the layout engine: nodes of fixed size, no text, nothing to measure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from framework.draw.diagram import Link, Panel
+from framework.draw.measure import Measured
+
+INCH = 72.0
+LANE = 22.0
+"""Width of one lane for residuals, in points."""
+
+TITLE_ROOM = 26.0
+"""Height of a frame's title."""
+
+
+@dataclass(frozen=True)
+class Spacing:
+    """Gaps in points: between neighbours in a rank, and between ranks."""
+
+    across: float
+    along: float
+
+
+def quoted(name: str) -> str:
+    """A DOT identifier."""
+    escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+class LayoutDot:
+    """Writes the DOT of one panel.
+
+    ``names`` are short names for the engine; ``room`` is extra width that a unit needs on both
+    sides, for lanes and labels; ``lifted`` links are drawn upwards (the right arm of a U).
+    """
+
+    def __init__(
+        self,
+        panel: Panel,
+        sizes: Mapping[str, Measured],
+        room: Mapping[str, float],
+        direction: str,
+        spacing: Spacing,
+    ) -> None:
+        self.panel = panel
+        self.sizes = sizes
+        self.room = room
+        self.direction = direction
+        self.spacing = spacing
+        self.names = {unit: f"n{i}" for i, unit in enumerate(panel.units)}
+        self.level: list[tuple[str, str]] = []
+        self.lifted: set[tuple[str, str]] = set()
+
+    def text(self) -> str:
+        """The whole graph."""
+        lines = [
+            "digraph {",
+            f"rankdir={self.direction}; newrank=true; splines=spline;",
+            f"nodesep={self.spacing.across / INCH:.3f}; ranksep={self.spacing.along / INCH:.3f};",
+            'node [shape=box, fixedsize=true, label=""]; edge [dir=none];',
+            *self.inside(None),
+            *(self.rank(*pair) for pair in self.level),
+            *(self.edge(link) for link in self.panel.links if link.kind == "flow"),
+            "}",
+        ]
+        return "\n".join(lines)
+
+    def inside(self, group: str | None) -> list[str]:
+        """Units and frames that lie directly in a frame (None: in none)."""
+        lines = [self.node(unit) for unit in self.panel.units if self.group_of(unit) == group]
+        for inner in self.panel.groups.values():
+            if inner.parent == group:
+                width = max(40.0, self.title_width(inner.id))
+                table = (
+                    f'<<TABLE BORDER="0" FIXEDSIZE="TRUE" WIDTH="{width:.0f}" '
+                    f'HEIGHT="{TITLE_ROOM:.0f}"><TR><TD></TD></TR></TABLE>>'
+                )
+                lines.append(f"subgraph {quoted('cluster_' + inner.id)} {{")
+                lines.append(f"margin=12; label={table};")
+                lines += self.inside(inner.id)
+                lines.append("}")
+        return lines
+
+    def title_width(self, group: str) -> float:
+        """Room for a frame's title; set by the caller through ``room``."""
+        return self.room.get(f"title:{group}", 0.0)
+
+    def group_of(self, unit: str) -> str | None:
+        """The frame that a unit lies in."""
+        return self.panel.units[unit].group
+
+    def node(self, unit: str) -> str:
+        """One node with its size and the room around it."""
+        size = self.sizes[unit]
+        width, height = size.width, size.height
+        room = 2 * self.room.get(unit, 0.0)
+        if self.direction == "TB":
+            width += room
+        else:
+            height += room
+        return (
+            f"{self.names[unit]} [width={width / INCH:.4f}, height={height / INCH:.4f}, "
+            f"group={quoted(self.group_of(unit) or 'main')}];"
+        )
+
+    def rank(self, left: str, right: str) -> str:
+        """Two units side by side, the first on the left."""
+        one, other = self.names[left], self.names[right]
+        return f"{{rank=same; {one} -> {other} [style=invis, minlen=3]}}"
+
+    def edge(self, link: Link) -> str:
+        """One arrow of the flow; lifted ones point upwards."""
+        source, target = self.names[link.source], self.names[link.target]
+        if (link.source, link.target) in self.lifted:
+            return f"{target} -> {source} [weight=20];"
+        ends = "tailport=s, headport=n" if self.direction == "TB" else "tailport=e, headport=w"
+        weight = 20 if len(self.panel.into(link.target)) == 1 else 4
+        if self.lifted:
+            return f"{source} -> {target} [weight={weight}];"
+        return f"{source} -> {target} [{ends}, weight={weight}];"

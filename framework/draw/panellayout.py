@@ -1,0 +1,258 @@
+"""One panel laid out: boxes, frames, curves and labels in the panel's own coordinates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from framework.draw.arms import Arms, find_arms
+from framework.draw.diagram import Link, Panel
+from framework.draw.dotlayout import LANE, LayoutDot, Spacing
+from framework.draw.engine import Layout, lay_out
+from framework.draw.measure import Measured, measured
+from framework.draw.metrics import text_width
+from framework.draw.route import lanes, line, polyline, trimmed
+from framework.draw.scene import Point
+from framework.draw.style import Style
+from framework.draw.words import sizes_text
+
+LABEL_GAP = 8.0
+LANE_START = 16.0
+LABELLED_RANKS = Spacing(26.0, 30.0)
+PLAIN_RANKS = Spacing(26.0, 20.0)
+U_RANKS = Spacing(70.0, 34.0)
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A measured unit at its centre."""
+
+    size: Measured
+    x: float
+    y: float
+
+    @property
+    def left(self) -> float:
+        """Left edge."""
+        return self.x - self.size.width / 2
+
+    @property
+    def right(self) -> float:
+        """Right edge."""
+        return self.x + self.size.width / 2
+
+    @property
+    def top(self) -> float:
+        """Upper edge."""
+        return self.y - self.size.height / 2
+
+    @property
+    def bottom(self) -> float:
+        """Lower edge."""
+        return self.y + self.size.height / 2
+
+
+@dataclass(frozen=True)
+class Route:
+    """A link with its curve; the label, if any, starts or is centred at its point."""
+
+    link: Link
+    points: tuple[Point, ...]
+    tip: Point
+    label: str = ""
+    label_at: Point = (0.0, 0.0)
+    sides: tuple[str, str] = ("bottom", "top")
+
+
+@dataclass
+class PanelLayout:
+    """Everything of one panel at its place; ``frames`` are (x, y, width, height) by group."""
+
+    panel: Panel
+    direction: str
+    boxes: dict[str, Placed] = field(default_factory=dict)
+    routes: list[Route] = field(default_factory=list)
+    frames: dict[str, tuple[float, float, float, float]] = field(default_factory=dict)
+
+    def extent(self, style: Style) -> tuple[float, float, float, float]:
+        """Smallest rectangle around all parts: left, top, right, bottom."""
+        xs: list[float] = []
+        ys: list[float] = []
+        for box in self.boxes.values():
+            grow = 4.0 if box.size.unit.count > 1 else 1.0
+            xs += [box.left - grow, box.right + grow]
+            ys += [box.top - grow, box.bottom + grow]
+        for x, y, width, height in self.frames.values():
+            xs += [x, x + width]
+            ys += [y, y + height]
+        for route in self.routes:
+            xs += [x for x, _ in route.points]
+            ys += [y for _, y in route.points]
+            if route.label:
+                width = text_width(route.label, style.shape_size)
+                xs.append(route.label_at[0] + width)
+        return min(xs), min(ys), max(xs), max(ys)
+
+
+class PanelPlacer:
+    """Lays out one panel: the engine places the boxes, lanes and arms are ours."""
+
+    def __init__(
+        self, panel: Panel, style: Style, direction: str, lines: Mapping[str, tuple[str, ...]],
+        shapes: bool,
+    ) -> None:  # fmt: skip
+        self.panel = panel
+        self.style = style
+        self.direction = direction
+        self.shapes = shapes and direction == "TB"
+        self.sizes = {
+            name: measured(unit, style, lines.get(name, ())) for name, unit in panel.units.items()
+        }
+        self.labels = {
+            (link.source, link.target): text
+            for link in panel.links
+            if self.shapes and (text := label_of(panel, link))
+        }
+        self.arms = find_arms(panel) if direction == "TB" else None
+
+    def place(self) -> PanelLayout:
+        """The panel with everything at its place."""
+        lane_of = self.lanes()
+        dot = LayoutDot(
+            self.panel, self.sizes, self.room(lane_of), self.direction, self.spacing()
+        )
+        if self.arms is not None:
+            dot.level, dot.lifted = list(self.arms.level), set(self.arms.lifted)
+        found = lay_out(dot.text())
+        out = PanelLayout(self.panel, self.direction)
+        for unit, name in dot.names.items():
+            x, y = found.nodes[name]
+            out.boxes[unit] = Placed(self.sizes[unit], x, y)
+        out.frames = dict(found.clusters)
+        out.routes = [self.route(link, out, found, dot, lane_of) for link in self.panel.links]
+        return out
+
+    def spacing(self) -> Spacing:
+        """Gaps: more where arrows carry labels."""
+        if self.arms is not None:
+            return U_RANKS
+        if self.direction == "LR":
+            return Spacing(24.0, 26.0)
+        return LABELLED_RANKS if self.labels else PLAIN_RANKS
+
+    def lanes(self) -> dict[tuple[str, str], int]:
+        """A lane for each residual, by the order of the units."""
+        order = {unit: float(i) for i, unit in enumerate(self.panel.units)}
+        spans = {
+            (link.source, link.target): (order[link.source], order[link.target])
+            for link in self.panel.links
+            if link.kind == "residual"
+        }
+        return lanes(spans)
+
+    def room(self, lane_of: Mapping[tuple[str, str], int]) -> dict[str, float]:
+        """Extra width on both sides of units: for lanes in their frame, and for labels."""
+        room: dict[str, float] = {}
+        most: dict[str | None, int] = {}
+        for (source, _), lane in lane_of.items():
+            group = self.panel.units[source].group
+            most[group] = max(lane + 1, most.get(group, 0))
+        for name, unit in self.panel.units.items():
+            count = most.get(unit.group, 0)
+            room[name] = LANE_START + LANE * (count - 1) + 10 if count else 0.0
+        for (source, _), text in self.labels.items():
+            label = text_width(text, self.style.shape_size) + LABEL_GAP
+            spare = self.sizes[source].width / 2
+            room[source] = max(room[source], label - spare)
+        for group in self.panel.groups.values():
+            width = text_width(group.title, self.style.name_size, True) + 30
+            room[f"title:{group.id}"] = width + (30 if group.count > 1 else 0)
+        return room
+
+    # ------------------------------------------------------------------ curves
+
+    def route(
+        self, link: Link, out: PanelLayout, found: Layout, dot: LayoutDot,
+        lane_of: Mapping[tuple[str, str], int],
+    ) -> Route:  # fmt: skip
+        """The curve of one link."""
+        source, target = out.boxes[link.source], out.boxes[link.target]
+        if link.kind == "residual":
+            return self.lane_route(link, out, lane_of[link.source, link.target])
+        if link.kind == "skip":
+            return self.skip_route(link, source, target)
+        names = (dot.names[link.source], dot.names[link.target])
+        lifted = (link.source, link.target) in dot.lifted
+        points = found.edges[names[::-1]][::-1] if lifted else found.edges[names]
+        sides = ("top", "bottom") if lifted else ("bottom", "top")
+        if self.direction == "LR":
+            sides = ("right", "left")
+        text = self.labels.get((link.source, link.target), "")
+        middle = points[len(points) // 2]
+        straight = abs(points[0][0] - points[-1][0]) < 2
+        if straight:
+            points = line(points[0], points[-1])
+            middle = ((points[0][0] + points[-1][0]) / 2, (points[0][1] + points[-1][1]) / 2)
+        base, tip = trimmed(points)
+        at = (middle[0] + LABEL_GAP, middle[1] + self.style.shape_size * 0.35 - 2)
+        return Route(link, base, tip, text, at, sides)
+
+    def lane_route(self, link: Link, out: PanelLayout, lane: int) -> Route:
+        """A residual: out to its lane, along, and back into the addition."""
+        source, target = out.boxes[link.source], out.boxes[link.target]
+        if self.direction == "LR":
+            return self.lane_above(link, out, lane)
+        between = [
+            box for box in out.boxes.values()
+            if source.top - 1 <= box.y <= target.bottom + 1 and self.related(box, link)
+        ]  # fmt: skip
+        edge = max(box.right for box in between) + LANE_START + LANE * lane
+        leave = source.y + (4 if source.size.is_circle else 0)
+        arrive = target.y - 4
+        corners = [(source.right, leave), (edge, leave), (edge, arrive), (target.right - 1, arrive)]
+        base, tip = trimmed(polyline(corners))
+        return Route(link, base, tip, sides=("right", "right"))
+
+    def lane_above(self, link: Link, out: PanelLayout, lane: int) -> Route:
+        """The same for a figure from left to right: the lane runs above the boxes."""
+        source, target = out.boxes[link.source], out.boxes[link.target]
+        between = [
+            box for box in out.boxes.values()
+            if source.left - 1 <= box.x <= target.right + 1 and self.related(box, link)
+        ]  # fmt: skip
+        edge = min(box.top for box in between) - LANE_START - LANE * lane
+        leave, arrive = source.x + (4 if source.size.is_circle else 0), target.x - 4
+        corners = [(leave, source.top), (leave, edge), (arrive, edge), (arrive, target.top + 1)]
+        base, tip = trimmed(polyline(corners))
+        return Route(link, base, tip, sides=("top", "top"))
+
+    def related(self, box: Placed, link: Link) -> bool:
+        """Does a box stand in the way of a residual: in its frame, or in one inside it?"""
+        frame = self.panel.units[link.source].group
+        group = box.size.unit.group
+        while group is not None and group != frame:
+            group = self.panel.groups[group].parent
+        return group == frame
+
+    def skip_route(self, link: Link, source: Placed, target: Placed) -> Route:
+        """A long skip: level where both ends stand side by side."""
+        start, end = (source.right + 1, source.y), (target.left - 1, target.y)
+        base, tip = trimmed(line(start, end))
+        return Route(link, base, tip, sides=("right", "left"))
+
+
+def label_of(panel: Panel, link: Link) -> str:
+    """The shape beside an arrow, where it changes; inputs and ports show it themselves."""
+    source = panel.units[link.source]
+    if link.type is None or link.kind != "flow" or source.kind == "input":
+        return ""
+    arriving = [other.type.shape for other in panel.into(link.source) if other.type is not None]
+    shape = link.type.shape
+    if source.kind == "port" or shape in arriving or not shape:
+        return ""
+    return sizes_text(shape)
+
+
+def arms_of(layouts: Iterable[PanelLayout]) -> list[Arms]:
+    """The U shapes among the panels."""
+    return [arms for layout in layouts if (arms := find_arms(layout.panel)) is not None]

@@ -1,0 +1,210 @@
+"""One panel: the units and links of a part of a graph."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+
+from framework.draw.diagram import Group, Link, Panel, Unit
+from framework.draw.fold import Folding
+from framework.draw.words import (
+    HEAVY,
+    is_generated,
+    op_facts,
+    op_title,
+    summary,
+    words,
+)
+from framework.ir.dims import total
+from framework.ir.find import scopes_around
+from framework.ir.graph import Graph, Input, Node, Value
+from framework.ir.types import TensorType
+
+OUTPUT = "output:"
+PORT = "port:"
+
+
+class PanelBuilder:
+    """Builds one panel; ``titles`` are the user's own names by path or block."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        folding: Folding,
+        titles: Mapping[str, str],
+        colours: Mapping[str, str],
+    ) -> None:
+        self.graph = graph
+        self.folding = folding
+        self.titles = titles
+        self.colours = colours
+
+    def build(self, id_: str, title: str, origin: str | None = None) -> Panel:
+        """The panel for the folding's root."""
+        panel = Panel(id_, title, origin=origin)
+        inside: dict[str, list[Node]] = {}
+        for node in self.graph:
+            if self.folding.inside(node.name) and not self.folding.hidden(node):
+                inside.setdefault(self.folding.unit(node.name), []).append(node)
+        for unit, nodes in inside.items():
+            panel.units[unit] = self.unit(unit, nodes)
+        self.groups(panel)
+        for nodes in inside.values():
+            for node in nodes:
+                self.links(panel, node)
+        if not self.folding.root:
+            self.outputs(panel)
+        classify(panel)
+        return panel
+
+    # ------------------------------------------------------------------ units
+
+    def unit(self, path: str, nodes: list[Node]) -> Unit:
+        """A box for one operator, or for a closed block."""
+        around = [s for s in scopes_around(self.graph, path) if s in self.folding.open]
+        found = self.block(path, nodes) if path in self.graph.scopes else self.operator(nodes[0])
+        found.id = path
+        found.path = path
+        found.group = around[-1] if around else None
+        found.place = found.place if found.place else nodes[0].place
+        found.type = nodes[-1].type
+        learned = {name for node in nodes for name in node.parameters.values()}
+        stored = [self.graph.parameters[name] for name in sorted(learned)]
+        found.parameters = sum(p.count for p in stored if p.trainable)
+        costs = [n.op.cost(n.op.match(self.graph.given_to(n.name))).macs for n in nodes]
+        found.macs = str(total(costs))
+        return found
+
+    def operator(self, node: Node) -> Unit:
+        """A box for one operator: its id, and what the operator is."""
+        inputs = list(self.graph.types_at(node.name).values())
+        if isinstance(node.op, Input):
+            title = self.titled(node.name, words(node.name))
+            return Unit("", title, "input", "input", nodes=(node.name,), doc=node.doc or "")
+        if node.op.name == "add" and len(inputs) == 2:
+            return Unit("", "+", "add", "add", nodes=(node.name,), doc=node.doc or "")
+        title, facts = op_title(node, inputs), op_facts(node, inputs)
+        if not is_generated(node):
+            facts = ", ".join(filter(None, (title, facts)))
+            title = words(node.name.rpartition(".")[2])
+        title = self.titled(node.name, title)
+        category = self.colours.get(node.op.name, node.op.category)
+        return Unit("", title, category, subtitle=facts, nodes=(node.name,), doc=node.doc or "")
+
+    def block(self, path: str, nodes: list[Node]) -> Unit:
+        """A box for a closed block; equal copies are counted."""
+        scope = self.graph.scopes[path]
+        count = self.folding.repeats.count(path)
+        first = [node for node in nodes if node.name.startswith(f"{path}.")]
+        listed = [(node, list(self.graph.types_at(node.name).values())) for node in first]
+        heavy = {node.op.category for node in first if node.op.category in HEAVY}
+        category = next(iter(heavy)) if len(heavy) == 1 else "block"
+        return Unit(
+            "",
+            self.scope_title(path),
+            self.colours.get(scope.block, category),
+            subtitle=summary(listed),
+            count=count,
+            nodes=tuple(node.name for node in first),
+            doc=scope.doc or "",
+            place=scope.place,
+        )
+
+    def scope_title(self, path: str) -> str:
+        """A block's title: the user's, its id, or its own name for copies and without id."""
+        scope = self.graph.scopes[path]
+        base = path.rpartition(".")[0] if self.folding.repeats.count(path) > 1 else path
+        last = base.rpartition(".")[2]
+        generated = last.rstrip("0123456789").rstrip("_") == scope.block
+        copies = self.folding.repeats.count(path) > 1
+        plain = words(scope.block if generated or copies or last.isdecimal() else last)
+        return self.titled(base, self.titles.get(scope.block, plain))
+
+    def titled(self, path: str, title: str) -> str:
+        """The user's title for a path, if there is one."""
+        return self.titles.get(path, title)
+
+    def groups(self, panel: Panel) -> None:
+        """Frames for the open blocks that hold something."""
+        for unit in panel.units.values():
+            path = unit.group
+            while path is not None and path not in panel.groups:
+                outer = [s for s in scopes_around(self.graph, path) if s in self.folding.open]
+                parent = outer[-1] if outer else None
+                title = self.scope_title(path)
+                panel.groups[path] = Group(path, title, parent, self.folding.repeats.count(path))
+                path = parent
+
+    # ------------------------------------------------------------------ links
+
+    def links(self, panel: Panel, node: Node) -> None:
+        """The arrows into one node."""
+        for value in self.graph.wires_of(node.name).values():
+            source = self.folding.source(value)
+            if self.between_copies(source.node, node.name):
+                continue
+            type_ = self.graph.type_of(value)
+            target = self.folding.unit(node.name)
+            panel.link(self.end(panel, source, type_), target, type_)
+
+    def between_copies(self, source: str, target: str) -> bool:
+        """Does the arrow lead from one copy to the next of an equal repeat?"""
+        if not self.folding.inside(source):
+            return False
+        left, right = source.split("."), target.split(".")
+        for end, (one, other) in enumerate(zip(left, right, strict=False)):
+            if one != other:
+                base = ".".join(left[:end])
+                return one.isdecimal() and other.isdecimal() and base in self.folding.repeats.counts
+        return False
+
+    def end(self, panel: Panel, source: Value, type_: TensorType) -> str:
+        """The unit that a value comes from; a port where it comes from outside the panel."""
+        if self.folding.inside(source.node):
+            return self.folding.unit(source.node)
+        port = f"{PORT}{panel.id}:{self.folding.repeats.canonical(source.node)}"
+        known = [unit for unit in panel.units if unit.startswith(PORT)]
+        if port not in panel.units:
+            last = source.node.rpartition(".")[2]
+            title = "x" if not known else words(last).lower()
+            kind = "port" if len(title) == 1 else "input"
+            panel.units[port] = Unit(port, title, "input", kind, type=type_)
+        return port
+
+    def outputs(self, panel: Panel) -> None:
+        """A box for each named output."""
+        for name, value in self.graph.outputs.items():
+            source = self.folding.source(value)
+            unit = f"{OUTPUT}{name}"
+            type_ = self.graph.type_of(value)
+            title = self.titled(name, words(name))
+            panel.units[unit] = Unit(unit, title, "output", "output", type=type_)
+            panel.link(self.folding.unit(source.node), unit, type_)
+
+
+def classify(panel: Panel) -> None:
+    """Tell residuals and skips from the flow."""
+    into: dict[str, list[Link]] = {}
+    for link in panel.links:
+        into.setdefault(link.target, []).append(link)
+    for target, links in into.items():
+        if len(links) < 2:
+            continue
+        for link in links:
+            others = [other.source for other in links if other is not link]
+            if any(leads_to(link.source, other, into) for other in others):
+                residual = panel.units[target].kind == "add"
+                link.kind = "residual" if residual else "skip"
+
+
+def leads_to(source: str, target: str, into: Mapping[str, list[Link]]) -> bool:
+    """Is there a way along the arrows from ``source`` to ``target``?"""
+    waiting, seen = deque([target]), {target}
+    while waiting:
+        for link in into.get(waiting.popleft(), []):
+            if link.source == source:
+                return True
+            if link.source not in seen:
+                seen.add(link.source)
+                waiting.append(link.source)
+    return False

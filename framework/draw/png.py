@@ -1,0 +1,53 @@
+"""The figure as PNG, with the vendored fonts and no others: the same pixels on every machine."""
+
+from __future__ import annotations
+
+from framework.draw.metrics import FONT_FILES
+from framework.draw.parts import fitted
+from framework.draw.scene import Scene
+from framework.draw.svg import Faces, View, document, live
+from framework.errors import InputError
+
+__all__ = ["paint"]
+
+# One family each: the renderer drops text whose first family it has not loaded.
+VENDORED = Faces(
+    {"sans": "Liberation Sans", "symbols": "Diagram Symbols", "cjk": "Diagram Han"}, embolden=True
+)
+MOST_PIXELS = 100_000_000
+
+
+def paint(
+    scene: Scene, *, width: int = 1920, height: int = 1080, scale: float | None = None
+) -> bytes:
+    """The figure in the middle of ``width`` × ``height`` pixels.
+
+    With ``scale`` the picture has the figure's own proportions, ``scale`` pixels a point.
+    """
+    from resvg_py import svg_to_bytes
+
+    if scale is not None:
+        width, height = round(scene.width * scale), round(scene.height * scale)
+    check(width, height)
+    fit = fitted(scene, width, height)
+    view = View(
+        -fit.left / fit.scale,
+        -fit.top / fit.scale,
+        width / fit.scale,
+        height / fit.scale,
+        (str(width), str(height)),
+    )
+    drawing = document(scene, view, live(VENDORED), VENDORED.families["sans"])
+    files = sorted({str(path) for path in FONT_FILES.values()})
+    return bytes(svg_to_bytes(svg_string=drawing, skip_system_fonts=True, font_files=files, dpi=96))
+
+
+def check(width: int, height: int) -> None:
+    """Refuse a picture without pixels, and one that would fill the memory."""
+    if min(width, height) < 1:
+        raise InputError(f"a picture of {width} × {height} pixels has none; give at least 1 × 1")
+    if width * height > MOST_PIXELS:
+        raise InputError(
+            f"a picture of {width} × {height} pixels is larger than {MOST_PIXELS} pixels; "
+            "give a smaller size or scale, or write svg or pdf"
+        )

@@ -1,0 +1,140 @@
+"""What things are called in a figure: operators and blocks in the words of the field."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from framework.ir.dims import Size
+from framework.ir.graph import Input, Node
+from framework.ir.op import Op
+from framework.ir.types import TensorType
+
+NAMES = {
+    "conv": "Conv",
+    "conv_transpose": "Up-conv",
+    "max_pool": "MaxPool",
+    "avg_pool": "AvgPool",
+    "global_avg_pool": "Global AvgPool",
+    "global_max_pool": "Global MaxPool",
+    "layer_norm": "LayerNorm",
+    "batch_norm": "BatchNorm",
+    "multi_head_attention": "Multi-head attention",
+    "positional": "Position",
+    "causal_mask": "Causal mask",
+    "mask_fill": "Mask",
+    "relu": "ReLU",
+    "relu6": "ReLU6",
+    "gelu": "GELU",
+    "elu": "ELU",
+    "leaky_relu": "Leaky ReLU",
+    "silu": "SiLU",
+    "hard_swish": "Hard swish",
+    "matmul": "MatMul",
+    "einsum": "Einsum",
+}
+"""Operators whose usual name is not their own with a capital letter."""
+
+CAPITALS = {
+    "bn", "cnn", "ffn", "gat", "gru", "lstm", "mlp", "mbconv", "rnn", "vgg", "vit", "cls", "fc",
+    "rpn", "fpn", "mha",
+}  # fmt: skip
+"""Words that are written in capitals."""
+
+HEAVY = ("convolution", "linear", "attention", "product")
+"""Categories that say what a block is about."""
+
+LONGEST_SUMMARY = 3
+
+
+def words(name: str) -> str:
+    """A name as words: ``vgg_stage`` is VGG stage.
+
+    >>> words("class_token")
+    'Class token'
+    """
+    parts = [p.upper() if p.lower() in CAPITALS else p for p in name.split("_") if p]
+    text = " ".join(parts)
+    return text[:1].upper() + text[1:]
+
+
+def op_words(op: Op) -> str:
+    """An operator's usual name."""
+    return NAMES[op.name] if op.name in NAMES else words(op.name)
+
+
+def is_generated(node: Node) -> bool:
+    """Is the node named after its operator, because the model gives it no id?"""
+    last = node.name.rpartition(".")[2]
+    head, _, number = last.rpartition("_")
+    return last == node.op.name or (head == node.op.name and number.isdigit())
+
+
+def sizes_text(shape: Iterable[Size]) -> str:
+    """A shape for figures: ``B × 3 × 224 × 224``."""
+    return " × ".join(map(str, shape))
+
+
+def window_text(op: Op, rank: int) -> str | None:
+    """The window of an operator that has one: ``3×3``."""
+    kernel = getattr(op, "kernel", None)
+    if kernel is None:
+        return None
+    sides = kernel if isinstance(kernel, tuple) else (kernel,) * max(1, rank)
+    return "×".join(map(str, sides))
+
+
+def op_title(node: Node, inputs: Sequence[TensorType]) -> str:
+    """Name with its window: ``Conv 3×3``."""
+    rank = inputs[0].rank - 2 if inputs else 2
+    window = window_text(node.op, rank)
+    return f"{op_words(node.op)} {window}" if window else op_words(node.op)
+
+
+def op_facts(node: Node, inputs: Sequence[TensorType]) -> str:
+    """What distinguishes this use of the operator, in a few words: ``768 → 3072``."""
+    op = node.op
+    if isinstance(op, Input):
+        return ""
+    facts: list[str] = []
+    for attribute in op.attributes:
+        value = getattr(op, attribute.name)
+        if attribute.name in ("kernel", "pad", "bias") or value == attribute.default:
+            continue
+        fact = fact_text(node, attribute.name, value, inputs)
+        if fact:
+            facts.append(fact)
+    return ", ".join(facts)
+
+
+def fact_text(node: Node, name: str, value: object, inputs: Sequence[TensorType]) -> str:
+    """One attribute in a few words; what the shape beside the box says is left out."""
+    if name == "out" and node.op.category == "linear" and inputs:
+        return f"{inputs[0].shape[-1]} → {value}"
+    if name == "out":
+        return str(value)
+    if name == "heads":
+        width = node.outputs[0].shape[-1]
+        per_head = f", d = {width // value}" if isinstance(value, int) and value else ""
+        return f"{value} heads{per_head}"
+    if name in ("eps", "axis", "shape", "perm", "length", "size", "axes"):
+        return ""
+    if name == "groups" and inputs and value == inputs[0].shape[1]:
+        return "depthwise"
+    if isinstance(value, bool):
+        return name.replace("_", " ") if value else ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, tuple):
+        value = "×".join(map(str, value))
+    return f"{name.replace('_', ' ')} {value:g}" if isinstance(value, float) else f"{name} {value}"
+
+
+def summary(nodes: Iterable[tuple[Node, Sequence[TensorType]]]) -> str:
+    """What a closed block holds: ``2 × Conv 3×3``; empty where that would be long."""
+    counts = Counter(op_title(node, inputs) for node, inputs in nodes if node.op.category in HEAVY)
+    if not 0 < len(counts) <= LONGEST_SUMMARY:
+        return ""
+    return " + ".join(
+        title if count == 1 else f"{count} × {title}" for title, count in counts.items()
+    )
