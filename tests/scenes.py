@@ -1,5 +1,8 @@
 """Two hand-made figures for the painters: what a slide holds, and what breaks a painter."""
 
+from dataclasses import replace
+from itertools import pairwise
+
 from framework.draw.metrics import shortened
 from framework.draw.scene import Box, Curve, Frame, Scene, Shape, Text
 
@@ -67,7 +70,7 @@ def straight(source, target, start, tip, **more):
 def down(boxes, **labels):
     """Arrows between boxes that stand above each other."""
     out = []
-    for above, below in zip(boxes, boxes[1:], strict=False):
+    for above, below in pairwise(boxes):
         x, y = above.shape.centre[0], above.shape.y + above.shape.height
         tip = (x, below.shape.y - 3 * below.shape.double)
         label = labels.get(below.id)
@@ -118,7 +121,8 @@ def block():
         "blocks", "panel", ((228, 241), (280, 241), (330, 241), (380, 241)), None,
         "#8A9099", 1.3, "zoom", dashed=True,
     )  # fmt: skip
-    skip = straight("embed", "head", (236, 160), (226, 400), colour=ACCENT, stroke=2.2, dashed=True)
+    skip = lane("embed", "head", (225, 160), (225, 397), 330)
+    skip = replace(skip, kind="skip", dashed=True, stroke=2.2)
     curves = [*down(overview, embed=None, blocks="b × 197 × 768", head="[CLS] only: b × 768")]
     curves += [*down(inside), lane("in", "add1", (532, 88), (532, 266), 630), zoom, skip]
     curves.append(lane("add1", "add2", (532, 266), (532, 444), 630))
@@ -148,7 +152,7 @@ def odd():
         under = Text(x + 160, y + 37, shortened(string, 13, 300), 13, SUBTLE)
         boxes.append(Box(f"{key} '\"<&>", shape, (name, under), string, "input", string))
     curve = straight(boxes[0].id, boxes[2].id, (180, 106), (180, 118))
-    title = Text(680, 36, "odd <texts> & \"quotes\"", 18, INK, True, "end")
+    title = Text(680, 36, 'odd <texts> & "quotes"', 18, INK, True, "end")
     return Scene(
         700, 540, "#FFFFFF", "odd <texts> & \"quotes\" \x00", (), (curve,), tuple(boxes), (title,)
     )  # fmt: skip

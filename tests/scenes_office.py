@@ -145,7 +145,7 @@ class Draft:
         )
 
     def swatch(self, column, row, category, word):
-        look, x, y = self.style.look(category), 84 + 60 * column, 494 + 16 * row
+        look, x, y = self.style.look(category), 50 + 82 * column, 494 + 16 * row
         shape = Shape(x, y, 13, 11, look.fill, look.border, stroke=1, radius=2, dashed=look.dashed)
         text = Text(x + 17, y + 9, word, 10, self.style.subtle, anchor="start")
         self.legend.append((shape, text))
@@ -304,7 +304,7 @@ def odd(style="default"):
     draft.flow("end", "汉字", "B × ⌈H/2⌉")
     draft.flow("汉字", "subgraph")
     draft.flow("dup", "dup2", "a|b")
-    draft.lane("end", "subgraph", 60, side="left")
+    draft.lane("end", "subgraph", 25, side="left")
     return draft.scene(HOSTILE, doc=HOSTILE, notes=HOSTILE + "\x07")
 
 

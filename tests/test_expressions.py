@@ -262,7 +262,7 @@ def test_a_condition_that_sizes_leave_open_is_taken_apart() -> None:
     found = expression.comparisons(scope)
     assert found is not None
     assert [(str(c.left), c.sign, str(c.right)) for c in found] == [
-        ("H%4", "==", "0"),
+        ("H", "divisible", "4"),
         ("T", ">=", "8"),
         ("B", "<", "2*H"),
     ]

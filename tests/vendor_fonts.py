@@ -18,12 +18,13 @@ from fontTools.ttLib import TTFont
 FONTS = Path(__file__).parent.parent / "framework/draw/fonts"
 SYMBOLS = """
     0300-036f 0370-052f 0590-077f 1d00-1dbf 2010-209f 20a0-20ff 2100-23ff 2460-27ff 2900-2aff
-    2b00-2bff 2c60-2c7f fb1d-fdff fe70-feff fffd 1d400-1d7ff 1f600-1f64f
+    2b00-2bff 2c60-2c7f fb1d-fdff fe70-feff fffd 1d400-1d7ff
 """
-# Two bytes in these encodings are one character: Simplified Chinese, Japanese, Korean, and the
-# common half of Traditional Chinese (its rows A4 to C6).
-ENCODINGS = [("gb2312", 0xA1, 0xFF), ("euc_jp", 0xA1, 0xFF), ("euc_kr", 0xA1, 0xFF)]
+# Two bytes in these encodings are one character: Simplified Chinese, Japanese, and the common
+# half of Traditional Chinese (its rows A4 to C6).
+ENCODINGS = [("gb2312", 0xA1, 0xFF), ("euc_jp", 0xA1, 0xFF)]
 ENCODINGS += [("big5", 0xA4, 0xC7)]
+ARROWS = "2190-21ff"  # those of Liberation Sans are small and stand low
 CJK = "3000-30ff fe30-fe4f ff00-ffef"
 MISSING = -1
 
@@ -105,8 +106,9 @@ def main(folder):
         whole = folder / f"LiberationSans-{weight}.ttf"
         shutil.copyfile(whole, FONTS / whole.name)
         plain = TTFont(whole).getBestCmap()
+        plain = set(plain) - ranges(ARROWS)
         source = folder / f"DejaVuSans{'-Bold' * (weight == 'Bold')}.ttf"
-        target, codes = FONTS / f"DiagramSymbols-{weight}.ttf", ranges(SYMBOLS) - set(plain)
+        target, codes = FONTS / f"DiagramSymbols-{weight}.ttf", ranges(SYMBOLS) - plain
         cut(source, target, codes, "Diagram Symbols", weight, "DejaVu Sans 2.37")
     codes = set.union(ranges(CJK), *(characters(*encoding) for encoding in ENCODINGS))
     codes = {code for code in codes if code > 0x2E7F}

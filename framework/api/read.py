@@ -13,6 +13,7 @@ from framework.ir.graph import Graph
 from framework.source import load_source
 from framework.spec.build import build
 from framework.spec.document import Document
+from framework.spec.lint_results import flatten
 from framework.spec.read import read_document
 from framework.spec.report import Report
 from framework.spec.values import plain
@@ -38,7 +39,18 @@ def read(
     if document is None:
         raise SpecError(report.problems)
     check_files(document, report)
+    check_initial(document, report)
     return document, build(document, report, settings)
+
+
+def check_initial(document: Document, report: Report) -> None:
+    """The rules of ``init:`` are held to those who follow them, in unused blocks, too."""
+    blocks = [document.main, *document.blocks.values()]
+    for spec in (node for block in blocks for node in flatten(block.nodes)):
+        for rule in spec.initial.values():
+            from framework.runtime.initialisers import parse_rule
+
+            report.attempt(rule.place, parse_rule, plain(rule))
 
 
 def check_files(document: Document, report: Report) -> None:

@@ -12,12 +12,13 @@ import unicodedata
 from functools import lru_cache
 from itertools import groupby
 
-__all__ = ["visual"]
+__all__ = ["shaped", "visual"]
 
 RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 ARABIC = re.compile("[\u0600-\u06ff]")
 LAM_ALEF = re.compile("\u0644[\u0622\u0623\u0625\u0627]")
 MIRRORED = str.maketrans("()[]{}<>«»", ")(][}{><»«")
+OPENING, CLOSING = "([{", ")]}"
 STRONG = {"L": "L", "R": "R", "AL": "R"}
 
 
@@ -29,7 +30,7 @@ def visual(string: str) -> str:
     """
     if not RIGHT_TO_LEFT.search(string):
         return string
-    return reordered(joined(string) if ARABIC.search(string) else string)
+    return reordered(shaped(string))
 
 
 def reordered(string: str) -> str:
@@ -61,7 +62,21 @@ def levels(characters: list[str]) -> list[int]:
         before = STRONG.get(kind, before)
         number = kind in ("EN", "AN")
         sides.append(before if kind in STRONG else "N" + before if number else "")
+    bracketed(characters, sides)
     return [2 if side == "NR" else int(side == "R") for side in filled(sides)]
+
+
+def bracketed(characters: list[str], sides: list[str]) -> None:
+    """Give a pair of brackets in right-to-left text, around such text, that direction."""
+    opened: list[int] = []
+    for place, character in enumerate(characters):
+        if character in OPENING:
+            opened.append(place)
+        elif character in CLOSING and opened:
+            start = opened.pop()
+            inside = {side[-1] for side in sides[start:place] if side}
+            before = next((side[-1] for side in reversed(sides[:start]) if side), "L")
+            sides[start] = sides[place] = "R" if inside == {"R"} and before == "R" else "L"
 
 
 def filled(sides: list[str]) -> list[str]:
@@ -97,8 +112,10 @@ def forms() -> dict[tuple[str, str], str]:
     return table | pairs
 
 
-def joined(string: str) -> str:
+def shaped(string: str) -> str:
     """Arabic letters in the form that joins their neighbours, lam and alef in one letter."""
+    if not ARABIC.search(string):
+        return string
     pairs = LAM_ALEF.sub(lambda found: forms()[found[0], "isolated"], string)
     parts = clusters(pairs)
     letters = [part[0] for part in parts]

@@ -35,6 +35,7 @@ class Unit:
     macs: str = ""
     doc: str = ""
     place: Place | None = None
+    shows_type: bool = False
     details: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -70,6 +71,8 @@ class Panel:
     groups: dict[str, Group] = field(default_factory=dict)
     origin: str | None = None
     attention: bool = False
+    rows: list[tuple[str, ...]] = field(default_factory=list)
+    """Units that stand side by side."""
     pairs: set[tuple[str, str]] = field(default_factory=set, repr=False)
 
     def link(self, source: str, target: str, type_: TensorType | None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from framework.draw.diagram import Link, Panel
+from framework.draw.diagram import Link, Panel, Unit
 from framework.draw.measure import Measured
 
 INCH = 72.0
@@ -51,6 +51,7 @@ class LayoutDot:
         self.direction = direction
         self.spacing = spacing
         self.names = {unit: f"n{i}" for i, unit in enumerate(panel.units)}
+        self.spine = spine(panel)
         self.level: list[tuple[str, str]] = []
         self.lifted: set[tuple[str, str]] = set()
 
@@ -63,6 +64,7 @@ class LayoutDot:
             'node [shape=box, fixedsize=true, label=""]; edge [dir=none];',
             *self.inside(None),
             *(self.rank(*pair) for pair in self.level),
+            *(self.row(units) for units in self.panel.rows),
             *(self.edge(link) for link in self.panel.links if link.kind == "flow"),
             "}",
         ]
@@ -101,9 +103,9 @@ class LayoutDot:
             width += room
         else:
             height += room
+        column = f", group={quoted(self.group_of(unit) or 'main')}" if unit in self.spine else ""
         return (
-            f"{self.names[unit]} [width={width / INCH:.4f}, height={height / INCH:.4f}, "
-            f"group={quoted(self.group_of(unit) or 'main')}];"
+            f"{self.names[unit]} [width={width / INCH:.4f}, height={height / INCH:.4f}{column}];"
         )
 
     def rank(self, left: str, right: str) -> str:
@@ -111,13 +113,32 @@ class LayoutDot:
         one, other = self.names[left], self.names[right]
         return f"{{rank=same; {one} -> {other} [style=invis, minlen=3]}}"
 
+    def row(self, units: tuple[str, ...]) -> str:
+        """Units side by side in this order."""
+        chain = " -> ".join(self.names[unit] for unit in units)
+        return f"{{rank=same; {chain} [style=invis]}}"
+
     def edge(self, link: Link) -> str:
         """One arrow of the flow; lifted ones point upwards."""
         source, target = self.names[link.source], self.names[link.target]
         if (link.source, link.target) in self.lifted:
             return f"{target} -> {source} [weight=20];"
-        ends = "tailport=s, headport=n" if self.direction == "TB" else "tailport=e, headport=w"
-        weight = 20 if len(self.panel.into(link.target)) == 1 else 4
-        if self.lifted:
-            return f"{source} -> {target} [weight={weight}];"
-        return f"{source} -> {target} [{ends}, weight={weight}];"
+        main = link.source in self.spine and link.target in self.spine
+        return f"{source} -> {target} [weight={20 if main else 2}];"
+
+
+def is_worked(unit: Unit) -> bool:
+    """Is the unit computed from something, rather than given or stored?"""
+    return unit.kind not in ("input", "port") and unit.category not in ("constant", "position")
+
+
+def spine(panel: Panel) -> set[str]:
+    """The main column: from the last unit back along the latest source of each."""
+    order = {unit: i for i, unit in enumerate(panel.units)}
+    found: set[str] = set()
+    unit = next(reversed(panel.units), None)
+    while unit is not None and unit not in found:
+        found.add(unit)
+        flow = [link.source for link in panel.into(unit) if link.kind == "flow"]
+        unit = max(flow, key=lambda name: (is_worked(panel.units[name]), order[name]), default=None)
+    return found

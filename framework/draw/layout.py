@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from framework.draw.diagram import Diagram, Link
-from framework.draw.dotlayout import TITLE_ROOM
 from framework.draw.measure import LINE_GAP, BADGE_GAP, Measured, badge_width
 from framework.draw.metrics import text_width
 from framework.draw.panellayout import PanelLayout, PanelPlacer, Placed, Route
@@ -14,9 +13,10 @@ from framework.draw.route import line
 from framework.draw.scene import Box, Curve, Frame, Point, Scene, Shape, Text
 from framework.draw.style import Look, Style
 
-MARGIN = 18.0
-PANEL_GAP = 34.0
-PANEL_PAD = 18.0
+MARGIN = 12.0
+HEAD = 32.0
+PANEL_GAP = 26.0
+PANEL_PAD = 12.0
 SWATCH = (18.0, 12.0)
 SLIDE = (960.0, 540.0)
 """A slide of 13.33 × 7.5 inches in points."""
@@ -62,7 +62,7 @@ class Assembly:
 
     def scene(self) -> Scene:
         """All parts in one coordinate system."""
-        x, top = MARGIN, MARGIN + self.style.title_size + 14
+        x, top = MARGIN, MARGIN
         bottom = top
         for number, layout in enumerate(self.layouts):
             width, height = self.panel(layout, x, top, number)
@@ -71,7 +71,7 @@ class Assembly:
         width = x - PANEL_GAP + MARGIN
         titles = self.titles()
         width = max(width, *(t.x + text_width(t.string, t.size, t.bold) + MARGIN for t in titles))
-        legend, legend_height = self.legend(width, bottom + 14)
+        legend, legend_height = self.legend(width, bottom + 10)
         self.zooms()
         height = bottom + MARGIN + legend_height
         return Scene(
@@ -111,7 +111,7 @@ class Assembly:
         left, top, right, bottom = layout.extent(self.style)
         framed = number > 0
         pad = PANEL_PAD if framed else 0.0
-        head = TITLE_ROOM + 8 if framed else 0.0
+        head = HEAD - 4 if framed else HEAD
         title = layout.panel.title
         least = text_width(title, self.style.name_size, True) + 2 * pad if framed else 0.0
         width = max(right - left + 2 * pad, least)

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from framework.draw.diagram import Unit
 from framework.draw.metrics import shortened, text_width
 from framework.draw.style import Style
+from framework.draw.words import sizes_text
 
 PADDING = 13.0
-NARROWEST = 92.0
+MARGIN = 5.0
+NARROWEST = 60.0
 WIDEST = 300.0
 CIRCLE = 25.0
-LINE_GAP = 4.0
+LINE_GAP = 3.0
 BADGE_GAP = 8.0
 
 
@@ -47,7 +49,8 @@ def measured(unit: Unit, style: Style, extra: tuple[str, ...] = ()) -> Measured:
         size = style.name_size + 2
         side = max(CIRCLE, text_width(unit.title, size) + 12)
         return Measured(unit, side, side, (Line(unit.title, size, False),))
-    small = [text for text in (unit.subtitle, *extra) if text]
+    shape = (sizes_text(unit.type.shape),) if unit.shows_type and unit.type is not None else ()
+    small = [text for text in (unit.subtitle, *shape, *extra) if text]
     texts = [Line(shortened(unit.title, style.name_size, WIDEST, True), style.name_size, True)]
     texts += [Line(shortened(t, style.shape_size, WIDEST), style.shape_size, False) for t in small]
     badge = f"×{unit.count}" if unit.count > 1 else None
@@ -55,7 +58,7 @@ def measured(unit: Unit, style: Style, extra: tuple[str, ...] = ()) -> Measured:
     if badge is not None:
         widths[0] += BADGE_GAP + badge_width(badge, style)
     width = max(NARROWEST, max(widths) + 2 * PADDING)
-    height = sum(line.size for line in texts) + LINE_GAP * (len(texts) - 1) + 16
+    height = sum(line.size for line in texts) + LINE_GAP * (len(texts) - 1) + 2 * MARGIN
     return Measured(unit, round(width, 1), round(height, 1), tuple(texts), badge)
 
 

@@ -10,7 +10,6 @@ import json
 import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate, groupby, pairwise
@@ -20,7 +19,9 @@ from typing import Literal
 from framework.draw.bidi import visual
 
 __all__ = [
+    "EMBOLDEN",
     "FONT_FILES",
+    "SHIFT",
     "Font",
     "Run",
     "advances",
@@ -44,7 +45,10 @@ FONT_FILES: dict[tuple[Font, bool], Path] = {
     ("cjk", False): FOLDER / "DiagramHan-Regular.ttf",
     ("cjk", True): FOLDER / "DiagramHan-Regular.ttf",
 }
+SHIFT = {"start": 0.0, "middle": 0.5, "end": 1.0}  # share of a text left of its anchor
+EMBOLDEN = 0.03  # stroke, in ems, that makes a bold letter of a regular one: CJK has no bold
 MISSING = -1
+ARROWS = range(0x2190, 0x2200)  # those of the sans font are small and stand low
 # Controls, line ends, and the marks that turn the direction of the text after them.
 BLANK = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 # Marks without a glyph: joiners, direction marks, variation selectors, tags.
@@ -160,11 +164,11 @@ def ems(string: str, bold: bool) -> float:
     return sum(sum(pair) for run in parts for pair in advances(run, bold))
 
 
+@lru_cache(maxsize=8192)
 def font_of(character: str, bold: bool) -> Font:
-    """The first font with a glyph for the character."""
-    found: Iterator[Font] = (
-        font for font in FONTS if tables()[font, bold].width(character) != MISSING
-    )
+    """The first font with a glyph for the character; for arrows the symbols come first."""
+    order = FONTS[1:] if ord(character) in ARROWS else FONTS
+    found = (font for font in order if tables()[font, bold].width(character) != MISSING)
     return next(found, "sans")
 
 

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from framework.draw.bidi import visual
-from framework.draw.metrics import FONT_FILES, Font, Run, advances, clean, runs, text_width
+from framework.draw.metrics import FONT_FILES, SHIFT, Font, Run, advances, clean, runs, text_width
 from framework.draw.parts import rounded
 from framework.draw.scene import Text
 
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from fontTools.ttLib import TTFont
 
 __all__ = ["text_paths"]
-
-SHIFT = {"start": 0.0, "middle": 0.5, "end": 1.0}
 
 
 def text_paths(text: Text) -> list[tuple[Font, str]]:

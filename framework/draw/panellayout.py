@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from framework.draw.arms import Arms, find_arms
@@ -11,16 +11,17 @@ from framework.draw.dotlayout import LANE, LayoutDot, Spacing
 from framework.draw.engine import Layout, lay_out
 from framework.draw.measure import Measured, measured
 from framework.draw.metrics import text_width
-from framework.draw.route import lanes, line, polyline, trimmed
+from framework.draw.route import Rectangle, bend, clear, lanes, line, polyline, trimmed
 from framework.draw.scene import Point
 from framework.draw.style import Style
 from framework.draw.words import sizes_text
 
 LABEL_GAP = 8.0
 LANE_START = 16.0
-LABELLED_RANKS = Spacing(26.0, 30.0)
-PLAIN_RANKS = Spacing(26.0, 20.0)
-U_RANKS = Spacing(70.0, 34.0)
+LABELLED_RANKS = Spacing(24.0, 20.0)
+PLAIN_RANKS = Spacing(24.0, 17.0)
+U_RANKS = Spacing(60.0, 30.0)
+CORNER_GAP = 14.0
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,21 @@ class Placed:
     def bottom(self) -> float:
         """Lower edge."""
         return self.y + self.size.height / 2
+
+    @property
+    def rectangle(self) -> Rectangle:
+        """Left, top, right, bottom."""
+        return (self.left, self.top, self.right, self.bottom)
+
+    @property
+    def reach_x(self) -> float:
+        """How far from its middle an arrow may meet the upper or lower edge."""
+        return 0.0 if self.size.is_circle else self.size.width / 2 - CORNER_GAP
+
+    @property
+    def reach_y(self) -> float:
+        """How far from its middle an arrow may meet the left or right edge."""
+        return 0.0 if self.size.is_circle else max(0.0, self.size.height / 2 - CORNER_GAP)
 
 
 @dataclass(frozen=True)
@@ -104,7 +120,11 @@ class PanelPlacer:
         self.panel = panel
         self.style = style
         self.direction = direction
-        self.shapes = shapes and direction == "TB"
+        self.arms = find_arms(panel) if direction == "TB" else None
+        self.shapes = shapes and direction == "TB" and self.arms is None
+        if shapes and not self.shapes:
+            for unit in panel.units.values():
+                unit.shows_type = unit.shows_type or unit.kind == "box"
         self.sizes = {
             name: measured(unit, style, lines.get(name, ())) for name, unit in panel.units.items()
         }
@@ -113,7 +133,8 @@ class PanelPlacer:
             for link in panel.links
             if self.shapes and (text := label_of(panel, link))
         }
-        self.arms = find_arms(panel) if direction == "TB" else None
+        self.taken: list[Rectangle] = []
+        """Where labels stand already."""
 
     def place(self) -> PanelLayout:
         """The panel with everything at its place."""
@@ -129,7 +150,15 @@ class PanelPlacer:
             x, y = found.nodes[name]
             out.boxes[unit] = Placed(self.sizes[unit], x, y)
         out.frames = dict(found.clusters)
-        out.routes = [self.route(link, out, found, dot, lane_of) for link in self.panel.links]
+        flow = [link for link in self.panel.links if link.kind == "flow"]
+        out.routes = [self.flow_route(link, out, found, dot) for link in flow]
+        for link in self.panel.links:
+            if link.kind == "residual":
+                route = self.lane_route(link, out, lane_of[link.source, link.target])
+                out.routes.append(route)
+            elif link.kind == "skip":
+                ends = out.boxes[link.source], out.boxes[link.target]
+                out.routes.append(self.skip_route(link, *ends))
         return out
 
     def spacing(self) -> Spacing:
@@ -171,47 +200,85 @@ class PanelPlacer:
 
     # ------------------------------------------------------------------ curves
 
-    def route(
-        self, link: Link, out: PanelLayout, found: Layout, dot: LayoutDot,
-        lane_of: Mapping[tuple[str, str], int],
-    ) -> Route:  # fmt: skip
-        """The curve of one link."""
+    def flow_route(
+        self, link: Link, out: PanelLayout, found: Layout, dot: LayoutDot
+    ) -> Route:
+        """An arrow of the flow: straight where nothing stands in the way, else the engine's."""
         source, target = out.boxes[link.source], out.boxes[link.target]
-        if link.kind == "residual":
-            return self.lane_route(link, out, lane_of[link.source, link.target])
-        if link.kind == "skip":
-            return self.skip_route(link, source, target)
-        names = (dot.names[link.source], dot.names[link.target])
         lifted = (link.source, link.target) in dot.lifted
-        points = found.edges[names[::-1]][::-1] if lifted else found.edges[names]
         sides = ("top", "bottom") if lifted else ("bottom", "top")
         if self.direction == "LR":
             sides = ("right", "left")
-        text = self.labels.get((link.source, link.target), "")
-        middle = points[len(points) // 2]
-        straight = abs(points[0][0] - points[-1][0]) < 2
-        if straight:
-            points = line(points[0], points[-1])
-            middle = ((points[0][0] + points[-1][0]) / 2, (points[0][1] + points[-1][1]) / 2)
+        start, end = ends_of(source, target, sides)
+        others = [box.rectangle for name, box in out.boxes.items()
+                  if name not in (link.source, link.target)]  # fmt: skip
+        across, along = abs(start[0] - end[0]), abs(start[1] - end[1])
+        if self.direction == "LR":
+            across, along = along, across
+        area = (min(start[0], end[0]), min(start[1], end[1]),
+                max(start[0], end[0]), max(start[1], end[1]))  # fmt: skip
+        if across > 1.2 * along and not any(overlap(area, other) for other in others):
+            points = bend(start, end, self.direction == "TB")
+        elif across <= 1.2 * along and clear(start, end, others):
+            points = line(start, end)
+        else:
+            names = (dot.names[link.source], dot.names[link.target])
+            points = found.edges[names[::-1]][::-1] if lifted else found.edges[names]
         base, tip = trimmed(points)
-        at = (middle[0] + LABEL_GAP, middle[1] + self.style.shape_size * 0.35 - 2)
+        text, at = self.label(link, points, [*others, *self.taken])
         return Route(link, base, tip, text, at, sides)
+
+    def label(
+        self, link: Link, points: Sequence[Point], others: Sequence[Rectangle]
+    ) -> tuple[str, Point]:
+        """The text beside an arrow and where it starts: on the right, else on the left."""
+        text = self.labels.get((link.source, link.target), "")
+        if not text:
+            return "", (0.0, 0.0)
+        size = self.style.shape_size
+        width = text_width(text, size)
+        (x1, y1), (x2, y2) = points[0], points[-1]
+        x, y = ((x1 + x2) / 2, (y1 + y2) / 2) if len(points) == 4 else points[len(points) // 2]
+        slope = min(abs(x2 - x1) / 2, 14)
+        for left in (x + LABEL_GAP + slope, x - LABEL_GAP - width - slope):
+            area = (left, y - size * 0.4, left + width, y + size * 0.4)
+            if not any(overlap(area, other) for other in others):
+                self.taken.append(area)
+                return text, (left, y + size * 0.35 - 2)
+        return "", (0.0, 0.0)
 
     def lane_route(self, link: Link, out: PanelLayout, lane: int) -> Route:
         """A residual: out to its lane, along, and back into the addition."""
         source, target = out.boxes[link.source], out.boxes[link.target]
         if self.direction == "LR":
             return self.lane_above(link, out, lane)
-        between = [
-            box for box in out.boxes.values()
-            if source.top - 1 <= box.y <= target.bottom + 1 and self.related(box, link)
-        ]  # fmt: skip
-        edge = max(box.right for box in between) + LANE_START + LANE * lane
+        edge = self.edge(link, out) + LANE_START + LANE * lane
         leave = source.y + (4 if source.size.is_circle else 0)
         arrive = target.y - 4
         corners = [(source.right, leave), (edge, leave), (edge, arrive), (target.right - 1, arrive)]
         base, tip = trimmed(polyline(corners))
         return Route(link, base, tip, sides=("right", "right"))
+
+    def edge(self, link: Link, out: PanelLayout) -> float:
+        """Right edge of all that stands beside the residuals of a frame, labels included."""
+        frame = self.panel.units[link.source].group
+        mates = [
+            other for other in self.panel.links
+            if other.kind == "residual" and self.panel.units[other.source].group == frame
+        ]  # fmt: skip
+        top = min(out.boxes[mate.source].top for mate in mates)
+        bottom = max(out.boxes[mate.target].bottom for mate in mates)
+        edges = [
+            box.right for box in out.boxes.values()
+            if top - 1 <= box.y <= bottom + 1 and self.related(box, link)
+        ]  # fmt: skip
+        size = self.style.shape_size
+        edges += [
+            route.label_at[0] + text_width(route.label, size) - LABEL_GAP for route in out.routes
+            if route.label and top <= route.label_at[1] <= bottom
+            and self.related(out.boxes[route.link.source], link)
+        ]  # fmt: skip
+        return max(edges)
 
     def lane_above(self, link: Link, out: PanelLayout, lane: int) -> Route:
         """The same for a figure from left to right: the lane runs above the boxes."""
@@ -239,6 +306,33 @@ class PanelPlacer:
         start, end = (source.right + 1, source.y), (target.left - 1, target.y)
         base, tip = trimmed(line(start, end))
         return Route(link, base, tip, sides=("right", "left"))
+
+
+def ends_of(source: Placed, target: Placed, sides: tuple[str, str]) -> tuple[Point, Point]:
+    """Where a straight arrow leaves and enters: as level with each other as the boxes allow."""
+    if sides[0] == "right":
+        start_y, end_y = aligned(source.y, target.y, source.reach_y, target.reach_y)
+        return (source.right, start_y), (target.left, end_y)
+    start_x, end_x = aligned(source.x, target.x, source.reach_x, target.reach_x)
+    if sides[0] == "top":
+        return (start_x, source.top), (end_x, target.bottom)
+    return (start_x, source.bottom), (end_x, target.top)
+
+
+def aligned(one: float, other: float, reach: float, far: float) -> tuple[float, float]:
+    """Each end moves toward the other by at most its reach."""
+    gap = other - one
+    if abs(gap) <= far:
+        return one, one
+    if abs(gap) <= reach:
+        return other, other
+    sign = 1.0 if gap > 0 else -1.0
+    return one + sign * reach, other - sign * far
+
+
+def overlap(a: Rectangle, b: Rectangle) -> bool:
+    """Do two rectangles meet?"""
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
 def label_of(panel: Panel, link: Link) -> str:

@@ -62,7 +62,9 @@ class PanelBuilder:
     def unit(self, path: str, nodes: list[Node]) -> Unit:
         """A box for one operator, or for a closed block."""
         around = [s for s in scopes_around(self.graph, path) if s in self.folding.open]
-        found = self.block(path, nodes) if path in self.graph.scopes else self.operator(nodes[0])
+        first = [node for node in nodes if self.folding.repeats.canonical(node.name) == node.name]
+        block = path in self.graph.scopes and len(first) > 1
+        found = self.block(path, nodes) if block else self.operator(nodes[0])
         found.id = path
         found.path = path
         found.group = around[-1] if around else None
@@ -78,16 +80,20 @@ class PanelBuilder:
     def operator(self, node: Node) -> Unit:
         """A box for one operator: its id, and what the operator is."""
         inputs = list(self.graph.types_at(node.name).values())
+        given = self.titles.get(node.name)
         if isinstance(node.op, Input):
             title = self.titled(node.name, words(node.name))
-            return Unit("", title, "input", "input", nodes=(node.name,), doc=node.doc or "")
+            names = (node.name,)
+            doc = node.doc or ""
+            return Unit("", title, "input", "input", nodes=names, doc=doc, shows_type=True)
         if node.op.name == "add" and len(inputs) == 2:
             return Unit("", "+", "add", "add", nodes=(node.name,), doc=node.doc or "")
         title, facts = op_title(node, inputs), op_facts(node, inputs)
         if not is_generated(node):
             facts = ", ".join(filter(None, (title, facts)))
             title = words(node.name.rpartition(".")[2])
-        title = self.titled(node.name, title)
+        if given is not None:
+            title, facts = given, ""
         category = self.colours.get(node.op.name, node.op.category)
         return Unit("", title, category, subtitle=facts, nodes=(node.name,), doc=node.doc or "")
 
@@ -103,7 +109,7 @@ class PanelBuilder:
             "",
             self.scope_title(path),
             self.colours.get(scope.block, category),
-            subtitle=summary(listed),
+            subtitle="" if path in self.titles else summary(listed),
             count=count,
             nodes=tuple(node.name for node in first),
             doc=scope.doc or "",
@@ -178,8 +184,12 @@ class PanelBuilder:
             unit = f"{OUTPUT}{name}"
             type_ = self.graph.type_of(value)
             title = self.titled(name, words(name))
+            last = panel.units[self.folding.unit(source.node)]
+            if last.title == title:
+                last.shows_type = True
+                continue
             panel.units[unit] = Unit(unit, title, "output", "output", type=type_)
-            panel.link(self.folding.unit(source.node), unit, type_)
+            panel.link(last.id, unit, type_)
 
 
 def classify(panel: Panel) -> None:
@@ -192,6 +202,8 @@ def classify(panel: Panel) -> None:
             continue
         for link in links:
             others = [other.source for other in links if other is not link]
+            if panel.units[link.source].kind == "input":
+                continue
             if any(leads_to(link.source, other, into) for other in others):
                 residual = panel.units[target].kind == "add"
                 link.kind = "residual" if residual else "skip"

@@ -6,13 +6,22 @@ from functools import lru_cache
 from io import BytesIO
 from itertools import groupby
 from typing import TYPE_CHECKING
+from unicodedata import normalize
 
 from framework.draw.bidi import visual
-from framework.draw.metrics import FONT_FILES, Font, Run, advances, clean, runs, text_width
-from framework.draw.outlines import SHIFT
+from framework.draw.metrics import (
+    EMBOLDEN,
+    FONT_FILES,
+    SHIFT,
+    Font,
+    Run,
+    advances,
+    clean,
+    runs,
+    text_width,
+)
 from framework.draw.parts import dashes, fitted, head, line_end, outlines, radius, reading
 from framework.draw.scene import Curve, Point, Scene, Shape, Text
-from framework.draw.svg import EMBOLDEN
 
 if TYPE_CHECKING:
     from reportlab.lib.colors import Color
@@ -123,11 +132,11 @@ def pen(canvas: Canvas, border: str, stroke: float, dashed: bool) -> bool:
 
 
 def draw_text(canvas: Canvas, text: Text) -> None:
-    """One line of text, with its logical order kept for copying where it differs."""
+    """One line of text; where the glyphs say something else, what it says is stored too."""
     string = clean(text.string)
-    seen = visual(string)
-    differs = seen != string or any(ord(character) > 0xFFFF for character in string)
-    if differs:
+    seen = visual(in_one_plane(string))
+    canvas.saveState()
+    if seen != string:
         spoken = string.encode("utf-16-be").hex().upper()
         canvas.addLiteral(f"/Span <</ActualText <FEFF{spoken}>>> BDC")
     canvas.setLineWidth(EMBOLDEN * text.size)
@@ -139,8 +148,18 @@ def draw_text(canvas: Canvas, text: Text) -> None:
     for run in runs(seen, text.bold):
         draw_run(line, run, text)
     canvas.drawText(line)
-    if differs:
+    if seen != string:
         canvas.addLiteral("EMC")
+    canvas.restoreState()
+
+
+def in_one_plane(string: str) -> str:
+    """The text without characters past U+FFFF, for which the PDF library writes broken tables.
+
+    Letters such as 𝔼 become E; emoji become a character that no font has: an empty box.
+    """
+    plain = (normalize("NFKC", part) if ord(part) > 0xFFFF else part for part in string)
+    return "".join(part if ord(part[0]) <= 0xFFFF else "\ue000" for part in plain)
 
 
 def draw_run(line: PDFTextObject, run: Run, text: Text) -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from framework.draw.metrics import FONT_FILES
+from dataclasses import replace
+
+from framework.draw.bidi import visual
+from framework.draw.metrics import FONT_FILES, SHIFT, advances, clean, runs, text_width
 from framework.draw.parts import fitted
-from framework.draw.scene import Scene
-from framework.draw.svg import Faces, View, document, live
+from framework.draw.scene import Scene, Text
+from framework.draw.svg import View, document
+from framework.draw.svgtext import Faces, live
 from framework.errors import InputError
 
 __all__ = ["paint"]
 
 # One family each: the renderer drops text whose first family it has not loaded.
 VENDORED = Faces(
-    {"sans": "Liberation Sans", "symbols": "Diagram Symbols", "cjk": "Diagram Han"}, embolden=True
+    {"sans": "Liberation Sans", "symbols": "Diagram Symbols", "cjk": "Diagram Han"}, vendored=True
 )
 MOST_PIXELS = 100_000_000
 
@@ -37,9 +41,26 @@ def paint(
         height / fit.scale,
         (str(width), str(height)),
     )
-    drawing = document(scene, view, live(VENDORED), VENDORED.families["sans"])
+    drawing = document(scene, view, separately, VENDORED.families["sans"])
     files = sorted({str(path) for path in FONT_FILES.values()})
     return bytes(svg_to_bytes(svg_string=drawing, skip_system_fonts=True, font_files=files, dpi=96))
+
+
+def separately(text: Text) -> str:
+    """Each run as a text of its own, where it was measured.
+
+    Inside one text the renderer gives a run to any font that has all its characters, so an
+    arrow would come from the letters' font.  Lines with right-to-left letters stay whole: the
+    renderer brings them in order.
+    """
+    string, write = clean(text.string), live(VENDORED)
+    if visual(string) != string:
+        return write(text)
+    x, out = text.x - SHIFT[text.anchor] * text_width(string, text.size, text.bold), []
+    for run in runs(string, text.bold):
+        out.append(write(replace(text, x=x, anchor="start", string=run.string)))
+        x += text.size * sum(map(sum, advances(run, text.bold)))
+    return "".join(out)
 
 
 def check(width: int, height: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from framework.draw.scene import Point
 
@@ -11,6 +11,9 @@ HEAD = 9.0
 """Length of an arrow head in points."""
 
 CORNER = 12.0
+
+Rectangle = tuple[float, float, float, float]
+"""Left, top, right, bottom."""
 
 
 def trimmed(points: Sequence[Point], head: float = HEAD) -> tuple[tuple[Point, ...], Point]:
@@ -39,6 +42,15 @@ def line(start: Point, end: Point) -> tuple[Point, ...]:
     return (start, third, two, end)
 
 
+def bend(start: Point, end: Point, down: bool) -> tuple[Point, ...]:
+    """A curve that leaves and arrives along the flow (``down``: the flow is vertical)."""
+    if down:
+        middle = (start[1] + end[1]) / 2
+        return (start, (start[0], middle), (end[0], middle), end)
+    middle = (start[0] + end[0]) / 2
+    return (start, (middle, start[1]), (middle, end[1]), end)
+
+
 def polyline(corners: Sequence[Point], radius: float = CORNER) -> tuple[Point, ...]:
     """Straight stretches joined by rounded corners."""
     points: list[Point] = [corners[0]]
@@ -56,6 +68,33 @@ def polyline(corners: Sequence[Point], radius: float = CORNER) -> tuple[Point, .
 def distance(a: Point, b: Point) -> float:
     """Length of the line between two points."""
     return math.hypot(a[0] - b[0], a[1] - b[1])
+
+
+def clear(start: Point, end: Point, boxes: Iterable[Rectangle], gap: float = 3.0) -> bool:
+    """Does the straight line keep away from all boxes (left, top, right, bottom)?"""
+    return not any(crosses(start, end, grown(box, gap)) for box in boxes)
+
+
+def grown(box: Rectangle, gap: float) -> Rectangle:
+    """The rectangle with a margin around it."""
+    return (box[0] - gap, box[1] - gap, box[2] + gap, box[3] + gap)
+
+
+def crosses(start: Point, end: Point, box: Rectangle) -> bool:
+    """Does a line meet a rectangle?  (Liang and Barsky's clipping.)"""
+    low, high = 0.0, 1.0
+    dx, dy = end[0] - start[0], end[1] - start[1]
+    for delta, near, far in (
+        (dx, box[0] - start[0], box[2] - start[0]),
+        (dy, box[1] - start[1], box[3] - start[1]),
+    ):
+        if abs(delta) < 1e-9:
+            if near > 0 or far < 0:
+                return False
+            continue
+        one, two = sorted((near / delta, far / delta))
+        low, high = max(low, one), min(high, two)
+    return low <= high
 
 
 def toward(start: Point, end: Point, length: float) -> Point:

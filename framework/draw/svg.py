@@ -6,33 +6,18 @@ interactive.  There are no style sheets, markers or scripts: slide programs lose
 
 from __future__ import annotations
 
-import html
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from framework.draw.metrics import Font, Run, clean, runs
-from framework.draw.outlines import text_paths
+from framework.draw.markup import escaped, tag
 from framework.draw.parts import dashes, head, line_end, outlines, radius, rounded
-from framework.draw.scene import Box, Curve, Frame, Point, Scene, Shape, Text
+from framework.draw.scene import Box, Curve, Frame, Point, Scene, Shape
+from framework.draw.svgtext import Faces, Writer, live, outlined
 
-__all__ = ["EMBOLDEN", "Faces", "View", "document", "live", "outlined", "paint"]
+__all__ = ["View", "document", "paint"]
 
-EMBOLDEN = 0.03  # stroke, in ems, that makes a bold letter of a regular one
-FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-SPACES = re.compile("^ | $|  ")
 SANS = "Helvetica, Arial, 'Liberation Sans', Arimo, sans-serif"
-
-Writer = Callable[[Text], str]
-
-
-@dataclass(frozen=True)
-class Faces:
-    """The font families of live text; ``embolden`` where CJK has no bold face."""
-
-    families: Mapping[Font, str]
-    embolden: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,8 +34,8 @@ class View:
 WEB = Faces(
     {
         "sans": SANS,
-        "symbols": "Helvetica, Arial, 'DejaVu Sans', 'Segoe UI Symbol', 'Apple Symbols', "
-        "'Noto Sans Math', 'Noto Sans Symbols2', sans-serif",
+        "symbols": "'DejaVu Sans', 'Segoe UI Symbol', 'Apple Symbols', 'Noto Sans Math', "
+        "'Noto Sans Symbols2', Helvetica, Arial, sans-serif",
         "cjk": "'Noto Sans CJK SC', 'PingFang SC', 'Microsoft YaHei', 'Hiragino Sans', "
         "'Malgun Gothic', 'Droid Sans Fallback', sans-serif",
     }
@@ -175,78 +160,6 @@ def outline(one: Shape) -> str:
     place = dict(zip("xy", map(rounded, (one.x, one.y)), strict=True))
     size = {"width": rounded(one.width), "height": rounded(one.height)}
     return tag("rect", **place, **size, rx=rounded(radius(one)), **paint, end="/")
-
-
-def live(faces: Faces) -> Writer:
-    """A writer of text that stays text, with a family for each run that needs another font."""
-
-    def write(text: Text) -> str:
-        string = clean(text.string)
-        start = tag(
-            "text",
-            x=rounded(text.x),
-            y=rounded(text.y),
-            font_size=rounded(text.size),
-            font_weight="bold" if text.bold else None,
-            text_anchor=text.anchor if text.anchor != "start" else None,
-            fill=text.colour,
-            xml_space="preserve" if SPACES.search(string) else None,
-        )
-        return (
-            start + "".join(span(run, text, faces) for run in runs(string, text.bold)) + "</text>"
-        )
-
-    return write
-
-
-def span(run: Run, text: Text, faces: Faces) -> str:
-    """A run of live text; the sans family is that of the whole figure."""
-    if run.font == "sans":
-        return escaped(run.string)
-    heavy = text.bold and run.font == "cjk" and faces.embolden
-    start = tag(
-        "tspan",
-        font_family=faces.families[run.font],
-        stroke=text.colour if heavy else None,
-        stroke_width=rounded(EMBOLDEN * text.size) if heavy else None,
-    )
-    return f"{start}{escaped(run.string)}</tspan>"
-
-
-def outlined(text: Text) -> str:
-    """A text as paths, which look the same wherever they are opened."""
-    out = []
-    for font, path in text_paths(text):
-        heavy = text.bold and font == "cjk"
-        out.append(
-            tag(
-                "path",
-                d=path,
-                fill=text.colour,
-                stroke=text.colour if heavy else None,
-                stroke_width=rounded(EMBOLDEN * text.size) if heavy else None,
-                end="/",
-            )
-        )
-    return "".join(out)
-
-
-def tag(name: str, end: str = "", **attributes: object) -> str:
-    """A start tag; attributes that are None are left out, ``data_id`` becomes ``data-id``."""
-    known = ((key, value) for key, value in attributes.items() if value is not None)
-    written = (f' {attribute(key)}="{escaped(str(value))}"' for key, value in known)
-    return f"<{name}{''.join(written)}{end}>"
-
-
-def attribute(key: str) -> str:
-    """The name of an attribute from its Python name."""
-    return "xml:space" if key == "xml_space" else key.rstrip("_").replace("_", "-")
-
-
-def escaped(string: str) -> str:
-    """Text that is only text in XML, within an attribute too."""
-    safe = html.escape(FORBIDDEN.sub("\ufffd", string), quote=True)
-    return safe.replace("\n", "&#10;").replace("\r", "&#13;").replace("\t", "&#9;")
 
 
 def bezier(points: tuple[Point, ...]) -> str:

@@ -23,9 +23,11 @@ TEXT = {
     "¶": r"\P{}", "©": r"\textcopyright{}", "®": r"\textregistered{}", "™": r"\texttrademark{}",
     "½": r"\textonehalf{}", "¼": r"\textonequarter{}", "¾": r"\textthreequarters{}",
     "¡": r"\textexclamdown{}", "¿": r"\textquestiondown{}", "\u00a0": "~",
+    "×": r"\texttimes{}", "÷": r"\textdiv{}", "±": r"\textpm{}", "¬": r"\textlnot{}",
+    "·": r"\textperiodcentered{}",
 }  # fmt: skip
 MATH = {
-    "×": r"\times", "÷": r"\div", "±": r"\pm", "∓": r"\mp", "−": "-", "·": r"\cdot",
+    "∓": r"\mp", "−": "-",
     "⋅": r"\cdot", "∗": r"\ast", "∘": r"\circ", "⊕": r"\oplus", "⊖": r"\ominus",
     "⊗": r"\otimes", "⊙": r"\odot", "⊘": r"\oslash", "→": r"\rightarrow", "←": r"\leftarrow",
     "↑": r"\uparrow", "↓": r"\downarrow", "↔": r"\leftrightarrow", "⇒": r"\Rightarrow",
@@ -34,7 +36,7 @@ MATH = {
     "≤": r"\leq", "≥": r"\geq", "≪": r"\ll", "≫": r"\gg", "≠": r"\neq", "≈": r"\approx",
     "≡": r"\equiv", "≅": r"\cong", "∼": r"\sim", "∝": r"\propto", "∈": r"\in", "∉": r"\notin",
     "⊂": r"\subset", "⊆": r"\subseteq", "⊃": r"\supset", "⊇": r"\supseteq", "∪": r"\cup",
-    "∩": r"\cap", "∅": r"\emptyset", "∀": r"\forall", "∃": r"\exists", "¬": r"\neg",
+    "∩": r"\cap", "∅": r"\emptyset", "∀": r"\forall", "∃": r"\exists",
     "∧": r"\wedge", "∨": r"\vee", "⊤": r"\top", "⊥": r"\perp", "‖": r"\|", "∣": r"\mid",
     "⋯": r"\cdots", "⋮": r"\vdots", "⌈": r"\lceil", "⌉": r"\rceil", "⌊": r"\lfloor",
     "⌋": r"\rfloor", "⟨": r"\langle", "⟩": r"\rangle", "′": r"\prime", "ℝ": r"\mathbb{R}",

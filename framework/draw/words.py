@@ -112,12 +112,16 @@ def fact_text(node: Node, name: str, value: object, inputs: Sequence[TensorType]
     if name == "out" and node.op.category == "linear" and inputs:
         return f"{inputs[0].shape[-1]} → {value}"
     if name == "out":
-        return str(value)
+        return ""
+    if name == "count":
+        return f"{value} → {node.outputs[0].shape[-1]}"
+    if name == "by":
+        return f"× {value:.4g}"
     if name == "heads":
         width = node.outputs[0].shape[-1]
         per_head = f", d = {width // value}" if isinstance(value, int) and value else ""
         return f"{value} heads{per_head}"
-    if name in ("eps", "axis", "shape", "perm", "length", "size", "axes"):
+    if name in ("eps", "axis", "shape", "perm", "length", "size", "axes", "width", "p"):
         return ""
     if name == "groups" and inputs and value == inputs[0].shape[1]:
         return "depthwise"

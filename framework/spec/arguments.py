@@ -9,7 +9,7 @@ from framework.ir.dims import Dim
 from framework.source import Scalar
 from framework.source.scalars import resolve
 from framework.spec.document import Arg, Argument, Block, Document
-from framework.spec.expressions import Value, parse
+from framework.spec.expressions import Mode, Value, parse
 from framework.spec.frames import Chosen, Frame
 from framework.spec.report import Report
 from framework.spec.values import PlacedMistake, Reported, Scope, check_truth_word, checked
@@ -118,7 +118,8 @@ class Binder:
         if want == "bool":
             check_truth_word(raw)
         if argument.expression is not None:
-            value = scope.evaluate(argument.expression, "real" if want == "real" else "size")
+            mode: Mode = "real" if want == "real" else "size"
+            value = scope.evaluate(argument.expression, mode)
         if want is None or (want == "int" and isinstance(value, Dim)):
             return value
         number: Value = checked(value, want, raw.place, raw.raw)

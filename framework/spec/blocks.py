@@ -14,7 +14,7 @@ from framework.spec.lint_results import flatten
 from framework.spec.report import Report
 from framework.spec.requirements import check_requirements
 from framework.spec.sites import Site, taken
-from framework.spec.values import PlacedMistake, Reported
+from framework.spec.values import PlacedMistake, Reported, worth
 from framework.spec.values import Scope as Names
 from framework.spec.wiring import Wired, place_of
 
@@ -29,10 +29,14 @@ def chosen_block(spec: NodeSpec, frame: Frame) -> Chosen:
     """The block that ``use: word`` means: an argument's, otherwise one of the document's."""
     name = spec.label
     if name in frame.choices:
-        return frame.choices[name]
-    if name in frame.scope.broken or name not in frame.home.blocks:
+        chosen = frame.choices[name]
+    elif name in frame.scope.broken or name not in frame.home.blocks:
         raise Reported  # the block, the argument or this very word has been reported
-    return Chosen(frame.home.blocks[name], frame.home.home(name))
+    else:
+        chosen = Chosen(frame.home.blocks[name], frame.home.home(name))
+    if not chosen.block.usable:
+        raise Reported
+    return chosen
 
 
 class BlockEntry:
@@ -46,8 +50,6 @@ class BlockEntry:
     def enter(self, site: Site, chosen: Chosen, wires: Wired) -> Frame:
         """The frame; raises `Reported` where the block cannot be built."""
         block = chosen.block
-        if not block.usable:
-            raise Reported
         if site.path in self.graph.scopes or site.path in self.graph:
             raise taken(site)
         line = site.spec.word.place.line
@@ -146,7 +148,7 @@ class BlockEntry:
             else:
                 want = frame.scope.evaluate(axis)
                 if isinstance(want, bool | float | str):
-                    raise PlacedMistake(axis.place, f"expected a size, found {want}")
+                    raise PlacedMistake(axis.place, f"expected a size, {worth(axis.text, want)}")
                 conditions.append(Condition("==", size, want, what))
         return conditions
 

@@ -19,7 +19,7 @@ from framework.spec.examples import choose_examples
 from framework.spec.frames import Frame, Result
 from framework.spec.report import Report
 from framework.spec.requirements import assume_requirements
-from framework.spec.values import PlacedMistake, Reported, Scope
+from framework.spec.values import PlacedMistake, Reported, Scope, worth
 from framework.spec.wiring import resolve
 
 
@@ -135,7 +135,7 @@ class Builder:
                 raise PlacedMistake(spec.shape.place, "... cannot stand here", hint=hint)
             value = self.frame.scope.evaluate(axis)
             if isinstance(value, bool | str | float):
-                raise PlacedMistake(axis.place, f"expected a size, found {value}")
+                raise PlacedMistake(axis.place, f"expected a size, {worth(axis.text, value)}")
             if isinstance(value, int) and value < 0:
                 raise PlacedMistake(axis.place, f"a size cannot be {value}", code="shape")
             condition = Condition("<=", 0, value, f"axis {number} of {spec.name} is a size")

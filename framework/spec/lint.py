@@ -95,6 +95,8 @@ class Linter:
         choices = [arg.name for arg in self.block.args if arg.type == "block"]
         if name in choices or name in self.document.broken or name in self.block.broken:
             return
+        if name not in blocks and "args" in self.block.lost:
+            return
         if name in blocks:
             if blocks[name].usable:
                 self.arguments(spec, blocks[name])

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from framework.errors import Mistake, Place, Problem, did_you_mean
-from framework.spec.document import Block, InputSpec
+from framework.spec.document import ARG_TYPES, Arg, Block, InputSpec
 from framework.spec.expressions import Expression
 from framework.spec.report import Report
 from framework.spec.values import Pending, Word, unknown_word
@@ -54,6 +54,8 @@ class Names:
         self.words: set[str] = set()
         self.declared: dict[str, str] = {}
         self.unknown = Once(report)
+        declared = (block.args, block.dims, block.lets)
+        self.later = {part.name for group in declared for part in group}
         self.blind = not block.lost.isdisjoint(("args", "dims", "let"))
         """Unknown names may be those that could not be read: say nothing about them."""
 
@@ -61,7 +63,7 @@ class Names:
         """Arguments, dims, patterns, lets and requirements, each after what it may use."""
         for arg in self.block.args:
             if arg.expression is not None:
-                self.check([arg.expression], arg_hint(arg.type))
+                self.check([arg.expression], word_hint(arg))
             self.declare(arg.name, "an argument", arg.place)
             self.words.add(arg.name)
         for dim in self.block.dims:
@@ -105,7 +107,9 @@ class Names:
         """Report names that are not in scope, each once."""
         for expression in expressions:
             for error in expression.unknown_names(self.known):
-                if hint is not None and not did_you_mean(error.word, self.known):
+                if error.word in self.later:
+                    error.hint = f"'{error.word}' comes later: a name may use those above it"
+                elif hint is not None and not did_you_mean(error.word, self.known):
                     error.hint = hint
                 self.unknown.add(error.word, error, error.place)
 
@@ -124,8 +128,8 @@ class Names:
         return frozenset(self.unknown.found)
 
 
-def arg_hint(kind: str | None) -> str | None:
+def word_hint(arg: Arg) -> str | None:
     """A default that is a mere word was perhaps meant as text, or as a type."""
-    if kind is None:
-        return "types: int, real, bool, text, block; a word needs {type: text, default: ...}"
-    return "write true or false" if kind == "bool" else None
+    if arg.expression is None or arg.expression.name is None or arg.type is not None:
+        return None
+    return f"types: {', '.join(ARG_TYPES)}; for a word write {{type: text, default: ...}}"

@@ -83,6 +83,11 @@ class Results:
             hint = "a node reads what stands above it"
             return Mistake(fact, hint=hint, code="unknown-reference")
         near = did_you_mean(reference.name, [*self.ids, "prev"])
+        unnamed = next(
+            (s for s in flatten(self.block.nodes) if is_unnamed(s, reference.name)), None
+        )
+        if unnamed is not None:
+            near = f"give the node on line {unnamed.place.line} id: {reference.name}"
         hint = near or f"in scope: {', '.join(self.ids) or 'prev'}"
         fact = f"nothing here is called '{reference.name}'"
         return Mistake(fact, hint=hint, code="unknown-reference")
@@ -106,6 +111,11 @@ class Results:
 def is_named(spec: NodeSpec, name: str) -> bool:
     """Has the node this id?"""
     return spec.id is not None and spec.id.raw == name
+
+
+def is_unnamed(spec: NodeSpec, word: str) -> bool:
+    """Is it a node of this operator or block without id?"""
+    return spec.id is None and spec.label == word
 
 
 def flatten(nodes: Iterable[NodeSpec]) -> Iterator[NodeSpec]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from framework.errors import Place, Problem, Source
@@ -55,15 +56,36 @@ class DocumentReader:
         top = None if tree is None else self.report.mapping(tree, "a model")
         if top is None:
             return None
-        top = self.report.keys(top, TOP_KEYS, "the graph")
+        top, lost = self.sections(top, TOP_KEYS, "the graph")
         if not self.check_format(top):
             return None
         given = PartReader(self.report).text(top, "name")
         name = given or (self.path.stem if self.path else "model")
-        document = Document(self.source, self.path, Block(name, top.place))
+        document = Document(self.source, self.path, Block(name, top.place, lost=lost))
         self.read_blocks(top, document)
-        self.read_top(name, top, document, library)
+        if not library:
+            self.check_complete(top, "the graph", top.place)
+        self.read_top(top, document)
         return document
+
+    def sections(
+        self, tree: MapNode, allowed: tuple[str, ...], what: str
+    ) -> tuple[MapNode, frozenset[str]]:
+        """The known keys, and those that may be lost: an unknown key may stand for any of them."""
+        known = self.report.keys(tree, allowed, what)
+        if len(known) == len(tree):
+            return known, frozenset()
+        declaring = ("args", "dims", "let", "inputs")
+        return known, frozenset(key for key in declaring if key not in known)
+
+    def check_complete(self, tree: MapNode, what: str, place: Place) -> None:
+        """A model and a block need nodes and inputs."""
+        if tree.get("nodes") is None:
+            hint = "write nodes: and, below it, one line for each, starting with '- '"
+            self.report.add("missing-key", f"{what} has no nodes", place, hint)
+        if tree.get("inputs") is None:
+            hint = "write e.g. inputs: {x: [B, 3, 224, 224]}"
+            self.report.add("missing-key", f"{what} has no inputs", place, hint)
 
     def check_format(self, top: MapNode) -> bool:
         """``format: 1`` is required; anything else is another language."""
@@ -78,9 +100,9 @@ class DocumentReader:
             return True
         raw = given.raw if isinstance(given, Scalar) and given.raw else described(given)
         quoted = isinstance(given, Scalar) and given.raw == str(FORMAT)
-        hint = "write it without quotes" if quoted else None
         fact = f"this tool reads format {FORMAT}, the file says {raw}"
-        self.report.add("format", fact, given.place, hint)
+        cure = "write it without quotes" if quoted else None
+        self.report.add("format", fact, given.place, cure)
         return False
 
     def read_blocks(self, top: MapNode, document: Document) -> None:
@@ -90,8 +112,12 @@ class DocumentReader:
             self.importer.read(imported, document, self.report)
         own = self.own_blocks(top.get("blocks"), document)
         nodes = NodeReader(self.report, {*own, *document.blocks})
-        for name, (key, tree) in own.items():
-            document.blocks[name] = self.library_block(name, key, tree, nodes)
+        for name, (key, raw) in own.items():
+            what = f"block '{name}'"
+            tree, lost = self.sections(raw, BLOCK_KEYS, what)
+            self.check_complete(tree, what, key.place)
+            stub = Block(name, key.place, lost=lost)
+            document.blocks[name] = self.filled(stub, tree, nodes)
             document.homes[name] = document
         for name in own:
             document.blocks[name] = lint_block(document.blocks[name], document, self.report)
@@ -109,51 +135,34 @@ class DocumentReader:
                 fact = f"'{name}' is imported and written here, too"
                 self.report.add("duplicate-name", fact, key.place, "rename it, or do not import it")
             elif block is not None and names.is_name(key, "a block"):
-                found[name] = (key, self.report.keys(block, BLOCK_KEYS, f"block '{name}'"))
+                found[name] = (key, block)
             else:
                 document.broken.add(name)
         return found
 
-    def library_block(self, name: str, key: Scalar, tree: MapNode, nodes: NodeReader) -> Block:
-        """One block."""
-        if tree.get("nodes") is None:
-            hint = "write nodes: and, below it, one line for each, starting with '- '"
-            self.report.add("missing-key", f"block '{name}' has no nodes", key.place, hint)
-        if tree.get("inputs") is None:
-            hint = "write e.g. inputs: {x: [B, C, H, W]}"
-            self.report.add("missing-key", f"block '{name}' has no inputs", key.place, hint)
-        return self.block(name, key.place, tree, nodes)
-
-    def block(self, name: str, place: Place, tree: MapNode, nodes: NodeReader) -> Block:
-        """What blocks and the model have in common."""
+    def filled(self, block: Block, tree: MapNode, nodes: NodeReader) -> Block:
+        """A block with all that its keys say; the model itself is one, too."""
         parts = PartReader(self.report)
         if tree.get("inputs") is None:
             parts.lost.add("inputs")
-        return Block(
-            name,
-            place,
-            parts.args(tree.get("args")),
-            parts.dims(tree.get("dims")),
-            parts.lets(tree.get("let")),
-            parts.requirements(tree.get("require")),
-            parts.inputs(tree.get("inputs")),
-            nodes.nodes(tree.get("nodes"), "nodes"),
-            parts.outputs(tree.get("outputs")),
-            parts.text(tree, "doc"),
-            frozenset(parts.broken),
-            frozenset(parts.lost),
+        return replace(
+            block,
+            args=parts.args(tree.get("args")),
+            dims=parts.dims(tree.get("dims")),
+            lets=parts.lets(tree.get("let")),
+            require=parts.requirements(tree.get("require")),
+            inputs=parts.inputs(tree.get("inputs")),
+            nodes=nodes.nodes(tree.get("nodes"), "nodes"),
+            outputs=parts.outputs(tree.get("outputs")),
+            doc=parts.text(tree, "doc"),
+            broken=frozenset(parts.broken),
+            lost=block.lost | parts.lost,
         )
 
-    def read_top(self, name: str, top: MapNode, document: Document, library: bool) -> None:
-        """The model itself: a block with dims."""
-        if not library and top.get("nodes") is None:
-            hint = "write nodes: and, below it, one line for each, starting with '- '"
-            self.report.add("missing-key", "the graph has no nodes", top.place, hint)
-        if not library and top.get("inputs") is None:
-            hint = "write e.g. inputs: {image: [B, 3, 224, 224]}"
-            self.report.add("missing-key", "the graph has no inputs", top.place, hint)
+    def read_top(self, top: MapNode, document: Document) -> None:
+        """The model itself: a block with dims, and what else a file has."""
         nodes = NodeReader(self.report, set(document.blocks))
-        document.main = self.block(name, top.place, top, nodes)
+        document.main = self.filled(document.main, top, nodes)
         document.weights = self.weights(top.get("weights"))
         draw = self.report.mapping(top.get("draw"), "draw")
         document.draw = None if draw is None else self.report.keys(draw, DRAW_KEYS, "draw")

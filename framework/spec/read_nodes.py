@@ -170,8 +170,8 @@ class NodeReader:
             if skip is not None:
                 parts["skip"] = self.nodes(skip, "skip")
             if of is not None and "wiring" in beside:
-                hint = "remove one of them"
-                self.report.add("in", "of: and in: say the same thing", of.place, hint)
+                fact = "both of: and in: say what the residual starts with"
+                self.report.add("in", fact, of.place, "remove one of them")
         if body is None or (isinstance(body, ListNode) and not body.items):
             self.report.add("node", "residual needs a body", place, "write a list of nodes")
             body = None

@@ -21,7 +21,7 @@ from framework.spec.document import (
 )
 from framework.spec.expressions import RESERVED, Expression, parse
 from framework.spec.report import Report
-from framework.spec.values import PlacedMistake, Reported, described, number
+from framework.spec.values import PlacedMistake, Reported, check_truth_word, described, number
 
 INPUT_KEYS = ("shape", "dtype", "doc", "from")
 OUTPUT_KEYS = ("node", "labels", "doc")
@@ -68,6 +68,8 @@ class PartReader:
             hint = f"write a default, or a type: {', '.join(ARG_TYPES)}"
             raise PlacedMistake(default.place, f"the argument '{name}' has no value", hint=hint)
         want = None if kind is None else kind.raw
+        if want == "bool" and default is not None:
+            check_truth_word(default)
         return Arg(name, want, default, default_expression(default, want), key.place, doc)
 
     def lets(self, tree: YamlNode | None) -> tuple[Let, ...]:

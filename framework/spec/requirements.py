@@ -39,12 +39,21 @@ def assume_requirements(frame: Frame, report: Report, demands: Demands) -> list[
         for condition in open_ones:
             verdict = demands.facts.verdict(condition)
             if verdict.never:
-                report.mistake(condition.failure(verdict), expression.place)
+                report.mistake(contradiction(condition), expression.place)
             elif not verdict.always:
                 report.attempt(expression.place, demands.facts.assume, condition)
                 assumed.append(condition)
         good = good and report.marks == before
     return assumed if good else None
+
+
+def contradiction(condition: Condition) -> Mistake:
+    """A requirement that holds for no size, or for none that the earlier ones leave."""
+    verdict = condition.verdict()
+    if verdict.never:
+        return condition.failure(verdict)
+    fact = f"{condition} contradicts the requirements before it"
+    return Mistake(fact, hint="no size meets all of them", code="require")
 
 
 def failing(expression: Expression, frame: Frame, report: Report) -> list[Condition] | None:

@@ -120,8 +120,9 @@ def stored_path(
     if other.copies is None:
         return other.path
     if number is None or count > other.copies:
-        fact = f"'{spec.share.raw}' has {other.copies} copies, this node has {count}"
-        hint = f"write repeat: {other.copies} here, too" if number is None else None
+        own_count = "is not repeated" if number is None else f"has {count}"
+        fact = f"'{spec.share.raw}' has {other.copies} copies, this node {own_count}"
+        hint = f"at most repeat: {other.copies} fits"
         raise PlacedMistake(spec.share.place, fact, hint=hint, code="share")
     return f"{other.path}.{number}"
 
@@ -130,7 +131,10 @@ def shared_path(spec: NodeSpec, name: str, frame: Frame) -> str:
     """Path of what all copies of a node store, without their numbers."""
     if spec.share is None or spec.share.raw == COPIES:
         return join(frame.weights, name)
-    return frame.stored[spec.share.raw].path
+    other = frame.stored.get(spec.share.raw)
+    if other is None:
+        raise unknown_share(spec, frame)
+    return other.path
 
 
 def unknown_share(spec: NodeSpec, frame: Frame) -> Mistake:

@@ -223,6 +223,10 @@ def numbers(node: YamlNode, want: str, example: str) -> Many:
     if not isinstance(node, ListNode):
         fact = f"expected a list such as {example}, found {described(node)}"
         raise PlacedMistake(node.place, fact)
+    for item in node:
+        if isinstance(item, Scalar) and item.raw == "...":
+            hint = "give every axis a size; ... is for the inputs of blocks"
+            raise PlacedMistake(item.place, f"{item.raw} cannot stand here", hint=hint)
     return Many(tuple(number(item, want) for item in node), node.place)
 
 

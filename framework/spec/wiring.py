@@ -58,7 +58,8 @@ def connect(
     missing = [port.name for port in ports if not port.optional and port.name not in found]
     if missing:
         listed = " and ".join(f"'{name}'" for name in missing)
-        raise at(spec, f"{spec.label} needs the input {listed}", signature(ports))
+        inputs = "input" if len(missing) == 1 else "inputs"
+        raise at(spec, f"{spec.label} needs the {inputs} {listed}", signature(ports))
     return found
 
 

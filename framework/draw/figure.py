@@ -1,0 +1,164 @@
+"""Graph -> Diagram: which blocks are open, which panels stand beside the overview."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from framework.draw.attention import AttentionPanel, is_attention
+from framework.draw.diagram import Diagram, Panel, Unit
+from framework.draw.fold import Folding, Repeats
+from framework.draw.panels import PanelBuilder
+from framework.draw.words import words
+from framework.errors import InputError, did_you_mean
+from framework.ir.find import scopes_around
+from framework.ir.graph import Graph, Node
+
+OVERVIEW = "overview"
+MOST_PANELS = 2
+"""Panels beside the overview that are chosen unasked."""
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a figure shows.
+
+    ``level``: 0 blocks, 1 layers, 2 operators.  ``panels`` are paths of blocks or attention
+    nodes whose inside is shown beside the overview; None for none, () for a good choice.
+    ``focus`` draws only the inside of one block.  ``titles`` and ``colours`` are by path, block
+    or operator.
+    """
+
+    level: int = 0
+    panels: Sequence[str] | None = None
+    focus: str | None = None
+    title: str | None = None
+    subtitle: str | None = None
+    titles: Mapping[str, str] = field(default_factory=dict)
+    colours: Mapping[str, str] = field(default_factory=dict)
+    fold: bool = True
+
+
+class FigureBuilder:
+    """Builds the diagram of one graph."""
+
+    def __init__(self, graph: Graph, content: Content) -> None:
+        self.graph = graph
+        self.content = content
+        self.repeats = Repeats.of(graph) if content.fold else Repeats(graph, {})
+
+    def build(self) -> Diagram:
+        """The diagram: an overview and its panels, or the inside of the focus."""
+        name = words(self.graph.name)
+        title = self.content.title if self.content.title is not None else name
+        if self.content.focus is not None:
+            panel = self.inside(self.content.focus, None)
+            return self.diagram(f"{title}: {panel.title}", [panel])
+        overview = self.panel("", OVERVIEW, title, self.content.level)
+        panels = [overview]
+        for path in self.panel_paths(overview):
+            panels.append(self.inside(path, self.origin(path, panels)))
+        return self.diagram(title, panels)
+
+    def diagram(self, title: str, panels: list[Panel]) -> Diagram:
+        """The diagram with its words."""
+        count = sum(p.count for p in self.graph.parameters.values() if p.trainable)
+        subtitle = self.content.subtitle
+        if subtitle is None:
+            subtitle = f"{readable(count)} parameters" if count else ""
+        doc = self.graph.doc if self.graph.doc is not None else ""
+        steps = " → ".join(unit.title for unit in panels[0].units.values() if unit.kind != "add")
+        return Diagram(title, subtitle, panels, doc or title, f"{title}\n{doc}\n{steps}".strip())
+
+    def panel(self, root: str, id_: str, title: str, level: int, origin: str | None = None) -> Panel:
+        """A panel with its blocks open to ``level``."""
+        depth = len(scopes_around(self.graph, f"{root}.x")) if root else 0
+        open_ = {
+            path
+            for path in self.graph.scopes
+            if level > 0 and (level > 1 or len(scopes_around(self.graph, path)) - depth < level)
+            and self.repeats.canonical(path) == path
+        }  # fmt: skip
+        folding = Folding(self.graph, self.repeats, open_, level < 2, root)
+        builder = PanelBuilder(self.graph, folding, self.content.titles, self.content.colours)
+        return builder.build(id_, title, origin)
+
+    # ------------------------------------------------------------------ panels
+
+    def panel_paths(self, overview: Panel) -> list[str]:
+        """The panels asked for, or a good choice: the heaviest block, and an attention in it."""
+        if self.content.panels is None:
+            return []
+        if self.content.panels:
+            return list(self.content.panels)
+        blocks = [u for u in overview.units.values() if u.path in self.graph.scopes]
+        if not blocks:
+            return []
+        heaviest = max(blocks, key=lambda unit: (unit.count > 1, unit.parameters))
+        paths = [str(heaviest.path)]
+        inner = [name for name in heaviest.nodes if is_attention(self.graph[name])]
+        return [*paths, *inner[:1]][:MOST_PANELS]
+
+    def inside(self, path: str, origin: str | None) -> Panel:
+        """The panel for the inside of a block or of an attention node."""
+        scope = self.find(path)
+        if scope in self.graph.scopes:
+            title = PanelBuilder(
+                self.graph,
+                Folding(self.graph, self.repeats, (), True),
+                self.content.titles,
+                self.content.colours,
+            ).scope_title(scope)
+            count = self.repeats.count(scope)
+            shown = title if count == 1 or origin is not None else f"{title} ×{count}"
+            level = self.content.level if self.content.focus is not None else 0
+            return self.panel(scope, f"inside:{scope}", shown, level, origin)
+        node = self.graph[scope]
+        return AttentionPanel(self.graph, node).build("Multi-head attention", origin)
+
+    def find(self, text: str) -> str:
+        """The block or attention node that a path names; parts may be left out."""
+        options = [*self.graph.scopes, *(n.name for n in self.graph if is_attention(n))]
+        canonical = self.repeats.canonical
+        for candidate in (text, f"{text}.0"):
+            if candidate in options:
+                return canonical(candidate)
+        wanted = text.split(".")
+        found = {canonical(o) for o in options if is_within(wanted, o.split("."))}
+        if len(found) == 1:
+            return found.pop()
+        if found:
+            listed = ", ".join(sorted(found)[:5])
+            raise InputError(f"'{text}' may mean several blocks\n  hint: {listed}")
+        shown = sorted({canonical(option) for option in options})
+        hint = did_you_mean(text, shown)
+        hint = hint or f"blocks: {', '.join(shown[:8]) or 'none'}"
+        raise InputError(f"nothing to look into is called '{text}'\n  hint: {hint}")
+
+    def origin(self, path: str, panels: Sequence[Panel]) -> str | None:
+        """The box, in one of the panels so far, whose inside is shown."""
+        scope = self.find(path)
+        for panel in reversed(panels):
+            for unit in panel.units.values():
+                if scope == unit.path or scope in unit.nodes:
+                    return f"{panel.id}/{unit.id}"
+        return None
+
+
+def is_within(wanted: Sequence[str], path: Sequence[str]) -> bool:
+    """Do the parts occur in the path in this order, the last at its end?"""
+    rest = iter(path)
+    return path[-1] == wanted[-1] and all(part in rest for part in wanted)
+
+
+def readable(count: int) -> str:
+    """A large number in a few characters: 86.6 M."""
+    for size, unit in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return str(count)
+
+
+def unit_nodes(graph: Graph, unit: Unit) -> list[Node]:
+    """The graph's nodes that a unit stands for."""
+    return [graph[name] for name in unit.nodes if name in graph]
