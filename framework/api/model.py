@@ -21,6 +21,7 @@ from framework.spec.document import Document
 if TYPE_CHECKING:
     import networkx as nx
 
+    from framework.api.figure import Figure
     from framework.report.shapes import ShapeTable
     from framework.runtime.session import Session
 
@@ -121,6 +122,42 @@ class Model:
             legal = size >= declared.minimum and size % declared.multiple_of == 0
             if not legal or (declared.maximum is not None and size > declared.maximum):
                 raise InputError(f"{name} = {size} is not legal: {bounds_text(declared)}")
+
+    # ------------------------------------------------------------------ drawing
+
+    def draw(
+        self,
+        *paths: str | os.PathLike[str],
+        style: str | os.PathLike[str] = "default",
+        sizes: Mapping[str, int] | bool = False,
+        title: str | None = None,
+        text: str = "live",
+        build: bool = False,
+        **wishes: Any,
+    ) -> Figure:
+        """Draw the model; every path is written in the format of its suffix.
+
+        Formats: .svg .png .pdf .pptx .tex .mmd .dot .html.  ``style`` is default, dark, print or
+        a YAML file.  ``sizes`` shows numbers instead of symbols (True: the examples).  Wishes:
+        ``level`` (0 blocks, 1 layers, 2 operators), ``panels`` (True, or paths), ``focus`` (a
+        block), ``direction`` (TB, LR, auto), ``wrap`` (columns), ``shapes``, ``legend``, ``lean``,
+        ``show`` (params, macs, shape), ``force``.  What is left open is chosen to fit a slide.
+        Raises `InputError` for a figure that nobody could read.
+        """
+        from framework.api.draw import drawn, wish_of
+        from framework.api.figure import Figure
+
+        numbers = None
+        if sizes is not False:
+            numbers = {**self.ir.examples, **(sizes if isinstance(sizes, Mapping) else {})}
+            self.check_sizes(numbers)
+        found = drawn(
+            self.ir, self.document, style=style, sizes=numbers, title=title, wish=wish_of(wishes)
+        )
+        figure = Figure(found, self.ir)
+        for path in paths:
+            figure.save(path, text=text, build=build)
+        return figure
 
     # ------------------------------------------------------------------ weights
 

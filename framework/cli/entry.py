@@ -26,6 +26,7 @@ COMMANDS = {
     "run": "run a model on files or on random input",
     "check": "list all mistakes of model files",
     "shapes": "sizes, parameters and work of every node",
+    "draw": "a figure for a slide, a paper or the web",
     "ops": "the operators: list them, or explain one",
     "pull": "fetch the real weights of a bundled model",
     "new": "start a model file from a bundled one",

@@ -127,6 +127,14 @@ class LayoutDot:
         return f"{source} -> {target} [weight={20 if main else 2}];"
 
 
+def deepest(panel: Panel) -> str | None:
+    """The unit at the end of the longest way through the panel."""
+    depth = dict.fromkeys(panel.units, 0)
+    for unit in panel.units:
+        depth[unit] = 1 + max((depth[link.source] for link in panel.into(unit)), default=0)
+    return max(depth, key=lambda name: depth[name], default=None)
+
+
 def is_worked(unit: Unit) -> bool:
     """Is the unit computed from something, rather than given or stored?"""
     return unit.kind not in ("input", "port") and unit.category not in ("constant", "position")
@@ -136,7 +144,7 @@ def spine(panel: Panel) -> set[str]:
     """The main column: from the last unit back along the latest source of each."""
     order = {unit: i for i, unit in enumerate(panel.units)}
     found: set[str] = set()
-    unit = next(reversed(panel.units), None)
+    unit = deepest(panel)
     while unit is not None and unit not in found:
         found.add(unit)
         flow = [link.source for link in panel.into(unit) if link.kind == "flow"]

@@ -109,21 +109,32 @@ def shape_xml(
     )
 
 
-def text_xml(slide: Slide, text: Text, name: str, placeholder: str = "") -> str:
-    """A line of text on its own; as a ``placeholder`` such as the slide's title if given."""
-    width, height = text_width(text.string, text.size, text.bold) + 2, line_height(text.size)
-    shift = {"start": 0.0, "middle": width / 2, "end": width}[text.anchor]
-    place = Shape(text.x - shift, text.y - ascent(text.size), width, height, "none", "none",
-                  stroke=0, radius=0)  # fmt: skip
-    if not placeholder:
-        return shape_xml(slide, place, named(slide, 0, name), [text], text_box=True)
+def text_xml(slide: Slide, text: Text, name: str) -> str:
+    """A line of text on its own."""
+    return shape_xml(slide, around(text), named(slide, 0, name), [text], text_box=True)
+
+
+def title_xml(slide: Slide, text: Text) -> str:
+    """A line of text that is the slide's title.
+
+    Its box is wider than the text: LibreOffice breaks the lines of placeholders.
+    """
+    place = around(text, 0.5 * text_width(text.string, text.size, text.bold) + text.size)
     look = f"{frame_of(slide, place)}{geometry(place)}<a:noFill/>"
     return (
-        f"<p:sp {NAMESPACES}><p:nvSpPr>{named(slide, 0, name)}"
+        f"<p:sp {NAMESPACES}><p:nvSpPr>{named(slide, 0, 'Title')}"
         '<p:cNvSpPr><a:spLocks noGrp="1"/></p:cNvSpPr>'
-        f'<p:nvPr><p:ph type="{placeholder}"/></p:nvPr></p:nvSpPr>'
+        '<p:nvPr><p:ph type="title"/></p:nvPr></p:nvSpPr>'
         f"<p:spPr>{look}</p:spPr>{body(slide, place, [text])}</p:sp>"
     )
+
+
+def around(text: Text, spare: float = 2.0) -> Shape:
+    """The rectangle of a line of text, wider than it by ``spare`` points."""
+    width = text_width(text.string, text.size, text.bold) + spare
+    shift = {"start": 0.0, "middle": width / 2, "end": width}[text.anchor]
+    top, height = text.y - ascent(text.size), line_height(text.size)
+    return Shape(text.x - shift, top, width, height, "none", "none", stroke=0, radius=0)
 
 
 def body(slide: Slide, shape: Shape, lines: Sequence[Text]) -> str:

@@ -12,7 +12,7 @@ from framework.draw.panels import PanelBuilder
 from framework.draw.words import words
 from framework.errors import InputError, did_you_mean
 from framework.ir.find import scopes_around
-from framework.ir.graph import Graph, Node
+from framework.ir.graph import Graph
 
 OVERVIEW = "overview"
 MOST_PANELS = 2
@@ -91,13 +91,17 @@ class FigureBuilder:
             return []
         if self.content.panels:
             return list(self.content.panels)
-        blocks = [u for u in overview.units.values() if u.path in self.graph.scopes]
-        if not blocks:
+        blocks = [u for u in overview.units.values() if len(u.nodes) > 1]
+        telling = [u for u in blocks if u.count > 1 or self.attention_in(u)] or blocks[:1]
+        if not telling or (len(telling) == 1 and telling[0].count == 1 and len(blocks) > 1):
             return []
-        heaviest = max(blocks, key=lambda unit: (unit.count > 1, unit.parameters))
+        heaviest = max(telling, key=lambda unit: (unit.count > 1, unit.parameters))
         paths = [str(heaviest.path)]
-        inner = [name for name in heaviest.nodes if is_attention(self.graph[name])]
-        return [*paths, *inner[:1]][:MOST_PANELS]
+        return [*paths, *self.attention_in(heaviest)[:1]][:MOST_PANELS]
+
+    def attention_in(self, unit: Unit) -> list[str]:
+        """Attention nodes inside a block."""
+        return [name for name in unit.nodes if is_attention(self.graph[name])]
 
     def inside(self, path: str, origin: str | None) -> Panel:
         """The panel for the inside of a block or of an attention node."""
@@ -157,8 +161,3 @@ def readable(count: int) -> str:
         if count >= size:
             return f"{count / size:.1f} {unit}"
     return str(count)
-
-
-def unit_nodes(graph: Graph, unit: Unit) -> list[Node]:
-    """The graph's nodes that a unit stands for."""
-    return [graph[name] for name in unit.nodes if name in graph]

@@ -12,9 +12,10 @@ from framework.draw.panellayout import PanelLayout, PanelPlacer, Placed, Route
 from framework.draw.route import line
 from framework.draw.scene import Box, Curve, Frame, Point, Scene, Shape, Text
 from framework.draw.style import Look, Style
+from framework.draw.wrap import wrapped
 
-MARGIN = 12.0
-HEAD = 32.0
+MARGIN = 10.0
+HEAD = 28.0
 PANEL_GAP = 26.0
 PANEL_PAD = 12.0
 SWATCH = (18.0, 12.0)
@@ -26,23 +27,28 @@ SLIDE = (960.0, 540.0)
 class Options:
     """How a figure is drawn.
 
-    ``lines`` are further lines in boxes by unit (parameters, MACs, or shapes from left to right).
+    ``wrap`` is the number of columns, ``lean`` leaves out the facts of operators; ``lines`` are further lines in boxes by unit (parameters, MACs, or shapes from left to right).
     """
 
     direction: str = "TB"
     shapes: bool = True
     legend: bool = True
     wrap: int = 0
+    lean: bool = False
     lines: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def lay_out_diagram(diagram: Diagram, style: Style, options: Options) -> Scene:
     """The whole figure at its places."""
     placers = [
-        PanelPlacer(panel, style, options.direction, options.lines, options.shapes)
+        PanelPlacer(
+            panel, style, options.direction, options.lines, options.shapes, options.lean
+        )
         for panel in diagram.panels
     ]
     layouts = [placer.place() for placer in placers]
+    if options.wrap > 1 and options.direction == "TB" and placers[0].arms is None:
+        layouts[0] = wrapped(layouts[0], options.wrap, style)
     return Assembly(diagram, style, options, layouts).scene()
 
 
@@ -298,7 +304,7 @@ class Assembly:
             word = " / ".join(
                 c for c in self.diagram.categories if same_look(self.style, c, look)
             )
-            step = SWATCH[0] + 6 + text_width(word, size) + 18
+            step = SWATCH[0] + 6 + text_width(word, size) + 13
             if key in seen:
                 continue
             seen.add(key)

@@ -43,14 +43,20 @@ class Measured:
         return self.unit.kind in ("add", "port")
 
 
-def measured(unit: Unit, style: Style, extra: tuple[str, ...] = ()) -> Measured:
-    """The size of a unit; ``extra`` lines stand below its name and facts."""
+def measured(
+    unit: Unit, style: Style, extra: tuple[str, ...] = (), lean: bool = False
+) -> Measured:
+    """The size of a unit; ``extra`` lines stand below its name and facts.
+
+    ``lean`` leaves out the facts of single operators.
+    """
     if unit.kind in ("add", "port"):
         size = style.name_size + 2
         side = max(CIRCLE, text_width(unit.title, size) + 12)
         return Measured(unit, side, side, (Line(unit.title, size, False),))
     shape = (sizes_text(unit.type.shape),) if unit.shows_type and unit.type is not None else ()
-    small = [text for text in (unit.subtitle, *shape, *extra) if text]
+    facts = "" if lean and len(unit.nodes) == 1 else unit.subtitle
+    small = [text for text in (facts, *shape, *extra) if text]
     texts = [Line(shortened(unit.title, style.name_size, WIDEST, True), style.name_size, True)]
     texts += [Line(shortened(t, style.shape_size, WIDEST), style.shape_size, False) for t in small]
     badge = f"×{unit.count}" if unit.count > 1 else None

@@ -22,17 +22,17 @@ class Nesting:
         return [box for box in self.scene.boxes if self.homes[box.id] == frame]
 
     def curves(self, frame: str | None) -> list[Curve]:
-        """The curves whose innermost common frame is this one."""
-        return [curve for curve in self.scene.curves if self.common(curve) == frame]
+        """The curves whose outermost common frame is this one."""
+        return [curve for curve in self.scene.curves if self.shared(curve)[-2:][0] == frame]
 
     def known(self, frame: str | None) -> str | None:
         """The frame itself if the scene has it."""
         return frame if frame in self.parents else None
 
-    def common(self, curve: Curve) -> str | None:
-        """The innermost frame around both ends of a curve."""
+    def shared(self, curve: Curve) -> list[str | None]:
+        """The frames around both ends of a curve, from the innermost to the page."""
         around = self.around(curve.source)
-        return next((frame for frame in self.around(curve.target) if frame in around), None)
+        return [frame for frame in self.around(curve.target) if frame in around]
 
     def around(self, id: str) -> list[str | None]:
         """The frames around a box or a frame from the innermost to the page."""

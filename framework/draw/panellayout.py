@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from framework.draw.arms import Arms, find_arms
 from framework.draw.diagram import Link, Panel
@@ -18,8 +18,8 @@ from framework.draw.words import sizes_text
 
 LABEL_GAP = 8.0
 LANE_START = 16.0
-LABELLED_RANKS = Spacing(24.0, 20.0)
-PLAIN_RANKS = Spacing(24.0, 17.0)
+LABELLED_RANKS = Spacing(24.0, 17.0)
+PLAIN_RANKS = Spacing(24.0, 15.0)
 U_RANKS = Spacing(60.0, 30.0)
 CORNER_GAP = 14.0
 
@@ -115,18 +115,22 @@ class PanelPlacer:
 
     def __init__(
         self, panel: Panel, style: Style, direction: str, lines: Mapping[str, tuple[str, ...]],
-        shapes: bool,
+        shapes: bool, lean: bool = False,
     ) -> None:  # fmt: skip
         self.panel = panel
         self.style = style
         self.direction = direction
         self.arms = find_arms(panel) if direction == "TB" else None
+        if self.arms is None:
+            for link in panel.links:
+                link.kind = "flow" if link.kind == "skip" else link.kind
         self.shapes = shapes and direction == "TB" and self.arms is None
         if shapes and not self.shapes:
             for unit in panel.units.values():
                 unit.shows_type = unit.shows_type or unit.kind == "box"
         self.sizes = {
-            name: measured(unit, style, lines.get(name, ())) for name, unit in panel.units.items()
+            name: measured(unit, style, lines.get(name, ()), lean)
+            for name, unit in panel.units.items()
         }
         self.labels = {
             (link.source, link.target): text
@@ -151,7 +155,8 @@ class PanelPlacer:
             out.boxes[unit] = Placed(self.sizes[unit], x, y)
         out.frames = dict(found.clusters)
         flow = [link for link in self.panel.links if link.kind == "flow"]
-        out.routes = [self.flow_route(link, out, found, dot) for link in flow]
+        plain = [self.flow_route(link, out, found, dot) for link in flow]
+        out.routes = [self.labelled(route, out, plain) for route in plain]
         for link in self.panel.links:
             if link.kind == "residual":
                 route = self.lane_route(link, out, lane_of[link.source, link.target])
@@ -225,16 +230,24 @@ class PanelPlacer:
             names = (dot.names[link.source], dot.names[link.target])
             points = found.edges[names[::-1]][::-1] if lifted else found.edges[names]
         base, tip = trimmed(points)
-        text, at = self.label(link, points, [*others, *self.taken])
-        return Route(link, base, tip, text, at, sides)
+        return Route(link, base, tip, sides=sides)
 
-    def label(
-        self, link: Link, points: Sequence[Point], others: Sequence[Rectangle]
-    ) -> tuple[str, Point]:
-        """The text beside an arrow and where it starts: on the right, else on the left."""
+    def labelled(self, route: Route, out: PanelLayout, routes: Sequence[Route]) -> Route:
+        """The route with its label: on the right, else on the left, else none."""
+        link = route.link
         text = self.labels.get((link.source, link.target), "")
         if not text:
-            return "", (0.0, 0.0)
+            return route
+        others = [box.rectangle for box in out.boxes.values()] + self.taken
+        lines = [point for other in routes if other is not route for point in sampled(other.points)]
+        text, at = self.label(text, (*route.points[:-1], route.tip), others, lines)
+        return replace(route, label=text, label_at=at)
+
+    def label(
+        self, text: str, points: Sequence[Point], others: Sequence[Rectangle],
+        lines: Sequence[Point],
+    ) -> tuple[str, Point]:  # fmt: skip
+        """A text beside a curve and where it starts; empty where everything is taken."""
         size = self.style.shape_size
         width = text_width(text, size)
         (x1, y1), (x2, y2) = points[0], points[-1]
@@ -242,7 +255,8 @@ class PanelPlacer:
         slope = min(abs(x2 - x1) / 2, 14)
         for left in (x + LABEL_GAP + slope, x - LABEL_GAP - width - slope):
             area = (left, y - size * 0.4, left + width, y + size * 0.4)
-            if not any(overlap(area, other) for other in others):
+            met = any(area[0] < px < area[2] and area[1] < py < area[3] for px, py in lines)
+            if not met and not any(overlap(area, other) for other in others):
                 self.taken.append(area)
                 return text, (left, y + size * 0.35 - 2)
         return "", (0.0, 0.0)
@@ -328,6 +342,21 @@ def aligned(one: float, other: float, reach: float, far: float) -> tuple[float, 
         return other, other
     sign = 1.0 if gap > 0 else -1.0
     return one + sign * reach, other - sign * far
+
+
+def sampled(points: Sequence[Point], steps: int = 8) -> list[Point]:
+    """Points along a curve of cubic pieces."""
+    out: list[Point] = []
+    for i in range(0, len(points) - 3, 3):
+        a, b, c, d = points[i : i + 4]
+        for step in range(steps + 1):
+            t = step / steps
+            u = 1 - t
+            weights = (u * u * u, 3 * u * u * t, 3 * u * t * t, t * t * t)
+            x = sum(w * p[0] for w, p in zip(weights, (a, b, c, d), strict=True))
+            y = sum(w * p[1] for w, p in zip(weights, (a, b, c, d), strict=True))
+            out.append((x, y))
+    return out
 
 
 def overlap(a: Rectangle, b: Rectangle) -> bool:

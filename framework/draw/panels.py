@@ -172,7 +172,7 @@ class PanelBuilder:
         known = [unit for unit in panel.units if unit.startswith(PORT)]
         if port not in panel.units:
             last = source.node.rpartition(".")[2]
-            title = "x" if not known else words(last).lower()
+            title = "x" if not known else words(last)
             kind = "port" if len(title) == 1 else "input"
             panel.units[port] = Unit(port, title, "input", kind, type=type_)
         return port

@@ -13,8 +13,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from framework.draw.connectors import connector
-from framework.draw.drawingml import EMU, Slide, group_xml, named, shape_xml, text_xml
+from framework.draw.colours import channels
+from framework.draw.connectors import Connectors
+from framework.draw.drawingml import EMU, Slide, group_xml, named, shape_xml, text_xml, title_xml
 from framework.draw.metrics import clean
 from framework.draw.nesting import Nesting
 from framework.draw.parts import fitted, outlines
@@ -39,10 +40,10 @@ def paint(scene: Scene, *, build: bool = False) -> bytes:
     Equal scenes give equal bytes. Raises InputError if python-pptx is not installed.
     """
     try:
-        from pptx import Presentation as new_presentation
+        from pptx import Presentation as new
     except ImportError:
         raise InputError(INSTALL) from None
-    presentation = new_presentation()
+    presentation = new()
     widen(presentation)
     for step in range(scene.steps if build else 1):
         shown = until(scene, step) if build else scene
@@ -65,14 +66,16 @@ def until(scene: Scene, step: int) -> Scene:
 
 def widen(presentation: Presentation) -> None:
     """Make the template's slides 16:9, and its placeholders as much wider."""
-    width = round(WIDTH * EMU)
-    presentation.slide_width, presentation.slide_height = width, round(HEIGHT * EMU)
+    from pptx.util import Emu
+
+    width = Emu(round(WIDTH * EMU))
+    presentation.slide_width, presentation.slide_height = width, Emu(round(HEIGHT * EMU))
     master = presentation.slide_master
     for page in (master, *master.slide_layouts):
         for shape in page.placeholders:
             if shape._element.spPr.xfrm is not None:
-                shape.left = shape.left * width // OLD_WIDTH
-                shape.width = shape.width * width // OLD_WIDTH
+                shape.left = Emu(shape.left * width // OLD_WIDTH)
+                shape.width = Emu(shape.width * width // OLD_WIDTH)
 
 
 def add_slide(presentation: Presentation, scene: Scene) -> None:
@@ -97,7 +100,7 @@ def background(slide: PowerPointSlide, colour: str) -> None:
 
     fill = slide.background.fill
     fill.solid()
-    fill.fore_color.rgb = RGBColor.from_string(colour.lstrip("#").upper())
+    fill.fore_color.rgb = RGBColor(*channels(colour))
 
 
 class SlidePainter:
@@ -112,23 +115,28 @@ class SlidePainter:
         self.outer |= {frame.id: frame.shape for frame in scene.frames}
         # Connectors stand behind boxes and before them in the file: they need the numbers.
         self.slide.ids = {id: self.slide.new_id() for id in self.outer}
+        self.connectors = Connectors(self.slide, scene, self.outer)
 
     def shapes(self) -> Iterator[str]:
         """The title first, which is what a screen reader begins with."""
-        for text in self.scene.texts:
-            is_title = text.string == self.scene.title and text is self.scene.texts[0]
-            yield text_xml(self.slide, text, "Title" if is_title else "Text",
-                           "title" if is_title else "")  # fmt: skip
+        for i, text in enumerate(self.scene.texts):
+            if i == 0:
+                yield title_xml(self.slide, text)
+            else:
+                yield text_xml(self.slide, text, "Subtitle")
         yield from self.inside(None)
         yield from self.legend()
 
     def inside(self, frame: str | None) -> Iterator[str]:
-        """The frames, arrows and boxes directly inside a frame."""
+        """The frames, arrows and boxes directly inside a frame.
+
+        Arrows are in the outermost group: LibreOffice bends those in groups of groups.
+        """
         for inner in self.nesting.frames(frame):
             yield self.frame(inner)
         curves = self.nesting.curves(frame)
         for curve in curves:
-            yield connector(self.slide, self.scene, curve, self.outer)
+            yield from self.connectors.of(curve)
         for box in self.nesting.boxes(frame):
             yield self.box(box)
         yield from self.labels(curves)

@@ -115,6 +115,8 @@ def fact_text(node: Node, name: str, value: object, inputs: Sequence[TensorType]
         return ""
     if name == "count":
         return f"{value} → {node.outputs[0].shape[-1]}"
+    if name == "value" and isinstance(value, float):
+        return f"fill {value:g}".replace("-inf", "−∞").replace("inf", "∞")
     if name == "by":
         return f"× {value:.4g}"
     if name == "heads":

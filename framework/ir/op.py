@@ -281,12 +281,16 @@ def labelled_dtypes(port: Port, given: Given | None) -> Iterable[tuple[str, str]
             yield f"{port.name}.{number}", tensor.dtype
 
 
+COMMON = {"int": "int64", "float": "float32", "number": "float32", "mask": "bool"}
+"""The usual dtype of a group."""
+
+
 def dtype_error(label: str, dtype: str, group: str) -> ShapeError:
     """``x is int64; it must be float``."""
     return ShapeError(
         f"{label} is {dtype}; it must be {group}",
         code="dtype",
-        hint="cast it first, or declare another dtype for the input",
+        hint=f"an input of the model can be declared with dtype: {COMMON.get(group, group)}",
     )
 
 

@@ -88,7 +88,8 @@ def axis_index(axis: int, rank: int, what: str) -> int:
     3
     """
     if not -rank <= axis < rank:
-        raise ShapeError(f"{what}: axis {axis} does not exist in a tensor with {rank} axes")
+        fact = f"{what}: axis {axis} does not exist in a tensor with {rank} axes"
+        raise ShapeError(fact, hint=f"axes are {-rank} to {rank - 1}" if rank else None)
     return axis % rank
 
 

@@ -15,7 +15,7 @@ from framework.spec.blocks import reserved_names
 from framework.spec.demands import Demands
 from framework.spec.document import DimSpec, Document, InputSpec
 from framework.spec.elaborate import Abandoned, Elaborator
-from framework.spec.examples import choose_examples
+from framework.spec.examples import choose_examples, nearest_size
 from framework.spec.frames import Frame, Result
 from framework.spec.report import Report
 from framework.spec.requirements import assume_requirements
@@ -103,9 +103,9 @@ class Builder:
 
     def checked_example(self, dim: DimSpec, given: int | None) -> int | None:
         """The example if one is given; it must be legal."""
-        bounds = self.graph.symbols.bounds_of(dim.name)
         if given is None:
             return None
+        bounds = self.demands.facts.bounds(dim.name)
         broken = [f"min: {bounds.minimum}"] if given < bounds.minimum else []
         if bounds.maximum is not None and given > bounds.maximum:
             broken.append(f"max: {bounds.maximum}")
@@ -113,7 +113,8 @@ class Builder:
             broken.append(f"multiple_of: {bounds.multiple_of}")
         if broken:
             fact = f"the example {given} of '{dim.name}' breaks {' and '.join(broken)}"
-            raise PlacedMistake(dim.options["example"].place, fact, code="example")
+            hint = f"{nearest_size(given, bounds)} would fit"
+            raise PlacedMistake(dim.options["example"].place, fact, hint=hint, code="example")
         return given
 
     def choose_examples(self, assumed: list[Condition]) -> None:

@@ -164,7 +164,8 @@ class Block:
     """A reusable sub-graph; the top level of a model is one, too, and has ``dims``.
 
     What has been reported is not reported again in other words: ``broken`` names stay silent,
-    and ``lost`` has the keys ("args", "inputs" ...) of which something could not be read.
+    ``lost`` has the keys ("args", "inputs" ...) that could not be read, and what uses a block
+    without ``usable`` arguments and inputs is skipped.
     """
 
     name: str
@@ -179,11 +180,7 @@ class Block:
     doc: str | None = None
     broken: frozenset[str] = frozenset()
     lost: frozenset[str] = frozenset()
-
-    @property
-    def usable(self) -> bool:
-        """Are its arguments and inputs known?"""
-        return self.lost.isdisjoint(("args", "inputs"))
+    usable: bool = True
 
 
 @dataclass(frozen=True)

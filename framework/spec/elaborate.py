@@ -165,10 +165,10 @@ class Elaborator:
             last = self.nodes(chosen.block.nodes, start, frame)
         finally:
             self.stack.pop()
-        if not chosen.block.outputs:
-            return last
-        values = {o.name: resolve(o.node, last, frame) for o in chosen.block.outputs}
-        return Result(values)
+        if chosen.block.outputs:
+            values = {o.name: resolve(o.node, last, frame) for o in chosen.block.outputs}
+            return Result(values, chosen.block.name)
+        return None if last is None else Result(last.values, chosen.block.name)
 
     def too_deep(self, chosen: Chosen) -> str:
         """Why blocks nest without end."""

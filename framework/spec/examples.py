@@ -25,6 +25,13 @@ def legal_sizes(bounds: Bounds) -> list[int]:
     return [size for size in found if bounds.maximum is None or size <= bounds.maximum]
 
 
+def nearest_size(size: int, bounds: Bounds) -> int:
+    """A legal size near one that is not."""
+    top = size if bounds.maximum is None else min(size, bounds.maximum)
+    least = -(-bounds.minimum // bounds.multiple_of) * bounds.multiple_of
+    return max(least, top // bounds.multiple_of * bounds.multiple_of)
+
+
 def choose_examples(
     given: Mapping[str, int | None], conditions: Sequence[Condition], facts: Facts
 ) -> dict[str, int]:

@@ -17,6 +17,8 @@ class Result:
     """What a node or block gave: values by output name; the first is the plain result."""
 
     values: Mapping[str, Value]
+    block: str | None = None
+    """The block whose result it is."""
 
     @property
     def plain(self) -> Value:

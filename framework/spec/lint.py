@@ -44,7 +44,7 @@ class Linter:
         if not self.block.outputs and last is not None:
             last.used = True
         unknown = self.names.finish()
-        self.results.silent |= bool(unknown) or not self.block.lost.isdisjoint(("outputs",))
+        self.results.silent |= bool(unknown) or "outputs" in self.block.lost
         self.results.finish()
         return unknown
 
@@ -136,7 +136,7 @@ class Linter:
         elif spec.of is None and (spec.op is None or spec.op.ports.tensors):
             if previous is not None:
                 previous.used = True
-            elif not spec.broken and "inputs" not in self.block.lost:
+            elif not spec.broken and self.block.usable:
                 ids = ", ".join(self.results.ids)
                 hint = f"write in: with one of {ids}" if ids else "add an input, or a constant"
                 fact = "there is no previous node to take the input from"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from framework.errors import Mistake, Problem, did_you_mean
+from framework.errors import Mistake, Place, did_you_mean
 from framework.ir.graph import Graph, Node, Parameter, Value
 from framework.ir.op import Inference, Op, find_op
 from framework.ir.types import TensorType
@@ -155,13 +155,14 @@ class OperatorAdder:
         return name
 
     def check_shared(
-        self, known: Parameter, shape: tuple[int, ...], site: Site, place: Any
+        self, known: Parameter, shape: tuple[int, ...], site: Site, place: Place
     ) -> None:
         """A shared tensor must have the shape that this node needs."""
         if known.shape != shape:
             fact = f"the shared weight {known.name} is {list(known.shape)}"
             fact += f", this node needs {list(shape)}"
-            self.report.problem(Problem("shape", fact, place, None, site.frame.notes))
+            hint = "nodes that share weights need the same sizes"
+            self.report.add("shape", fact, place, hint, site.frame.notes)
             raise Reported
 
 

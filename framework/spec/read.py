@@ -145,7 +145,7 @@ class DocumentReader:
         parts = PartReader(self.report)
         if tree.get("inputs") is None:
             parts.lost.add("inputs")
-        return replace(
+        filled = replace(
             block,
             args=parts.args(tree.get("args")),
             dims=parts.dims(tree.get("dims")),
@@ -158,6 +158,8 @@ class DocumentReader:
             broken=frozenset(parts.broken),
             lost=block.lost | parts.lost,
         )
+        usable = not {"args", "inputs"} & (filled.lost | parts.damaged)
+        return replace(filled, usable=usable)
 
     def read_top(self, top: MapNode, document: Document) -> None:
         """The model itself: a block with dims, and what else a file has."""

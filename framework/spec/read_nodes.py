@@ -131,7 +131,8 @@ class NodeReader:
         """Report a word that is no operator."""
         name = str(word.value)
         hint = f"write use: {name}" if name in self.blocks else None
-        hint = hint or HABITS.get(name.lower()) or did_you_mean(name, (*REGISTRY, *STRUCTURE))
+        hint = hint or HABITS.get(name.lower())
+        hint = hint or did_you_mean(name.lower(), (*REGISTRY, *STRUCTURE))
         hint = hint or "python -m framework ops lists all operators"
         self.report.add("unknown-operator", f"there is no operator '{name}'", word.place, hint)
 

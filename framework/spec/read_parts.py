@@ -42,6 +42,8 @@ class PartReader:
         self.report = report
         self.broken: set[str] = set()
         self.lost: set[str] = set()
+        self.damaged: set[str] = set()
+        """Keys of which an entry could not be read."""
 
     def args(self, tree: YamlNode | None) -> tuple[Arg, ...]:
         """``args``: ``name: 3``, ``name: int``, ``name: {type: block, default: b}``."""
@@ -173,7 +175,7 @@ class PartReader:
                 item = self.report.attempt(value.place, read, key, value)
             if item is None:
                 self.broken.add(str(key.value))
-                self.lost.add(section)
+                self.damaged.add(section)
             else:
                 found.append(item)
         return tuple(found)

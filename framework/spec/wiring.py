@@ -72,7 +72,10 @@ def implicit(spec: NodeSpec, ports: Sequence[PortSpec], previous: Result | None)
         return {}
     if len(needed) != 1 or needed[0].variadic:
         names = ", ".join(port.name + ("?" if port.optional else "") for port in tensors)
-        hint = "write in: with a list, or with a mapping such as {x: prev}"
+        example = "[prev, x]"
+        if len(needed) > 1:
+            example = f"{{{needed[0].name}: prev, {needed[1].name}: ...}}"
+        hint = f"write e.g. in: {example}"
         raise Mistake(f"{spec.label} takes {names}: write in:", hint=hint, code="in")
     if previous is None:
         raise Reported
@@ -126,8 +129,10 @@ def resolve(reference: Reference, previous: Result | None, frame: Frame) -> Valu
         return result.plain
     if reference.output not in result.values:
         names = [name for name in result.values if name]
-        listed = f"outputs: {', '.join(names)}" if names else f"write {reference.name}"
-        hint = did_you_mean(reference.output, names) or listed
+        hint = f"outputs: {', '.join(names)}" if names else f"write {reference.name}"
+        if result.block is not None:
+            hint = f"block '{result.block}' shows outside what its outputs: list"
+        hint = did_you_mean(reference.output, names) or hint
         fact = f"'{reference.name}' has no output '{reference.output}'"
         raise PlacedMistake(reference.place, fact, hint=hint, code="unknown-output")
     return result.values[reference.output]

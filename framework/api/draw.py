@@ -1,0 +1,122 @@
+"""Figures of models: the file's own wishes, the user's, and what fits a slide."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from framework.draw.choose import READABLE, Choice, Wish, choose
+from framework.draw.details import details, model_facts
+from framework.draw.figure import Content
+from framework.draw.formats import Painting, check_suffix, paint
+from framework.draw.hints import Hints, read_hints
+from framework.draw.style import load_style
+from framework.errors import InputError
+from framework.ir.graph import Graph
+from framework.passes.infer import retype
+from framework.runtime.files import write_atomically
+from framework.spec.document import Document
+
+LARGEST = 20_000
+"""Nodes of a graph that can still be drawn."""
+
+
+def drawn(
+    graph: Graph,
+    document: Document | None,
+    *,
+    style: str | os.PathLike[str] = "default",
+    sizes: Mapping[str, int] | None = None,
+    title: str | None = None,
+    wish: Wish | None = None,
+) -> Choice:
+    """The figure of a graph; with ``sizes`` its shapes are numbers.
+
+    Raises `InputError` for a figure that nobody could read, `SpecError` for a bad style.
+    """
+    if len(graph) >= LARGEST:
+        raise InputError(
+            f"a graph of {len(graph):,} nodes cannot be drawn whole\n"
+            "  hint: put repeated parts in blocks with repeat:, which fold, or use --focus"
+        )
+    shown = graph if sizes is None else retype(graph, sizes)
+    hints = read_hints(document.draw if document is not None else None)
+    asked = combined(wish if wish is not None else Wish(), hints)
+    content = Content(
+        title=title if title is not None else hints.title,
+        subtitle=hints.subtitle,
+        titles=hints.titles,
+        colours=hints.colours,
+    )
+    found = choose(shown, content, asked, load_style(os.fspath(style)))
+    return replace(found, scene=details(found.scene, found.diagram, shown, graph))
+
+
+def combined(wish: Wish, hints: Hints) -> Wish:
+    """The user's wish, and the file's where the user says nothing."""
+    asked = wish.panels is not None or wish.with_panels is not None or wish.focus is not None
+    asked = asked or wish.level is not None
+    return replace(
+        wish,
+        level=hints.level if wish.level is None and not asked else wish.level,
+        panels=hints.panels if wish.panels is None and not asked else wish.panels,
+        direction=hints.direction if wish.direction is None else wish.direction,
+        wrap=hints.wrap if wish.wrap is None and not asked else wish.wrap,
+        focus=hints.focus if wish.focus is None and not asked else wish.focus,
+        shapes=wish.shapes and hints.shapes is not False,
+        lean=hints.lean if wish.lean is None else wish.lean,
+    )
+
+
+def write_figure(
+    choice: Choice, path: str | os.PathLike[str], *, text: str = "live", build: bool = False,
+    graph: Graph | None = None, levels: Sequence[tuple[str, Choice]] = (),
+) -> Path:  # fmt: skip
+    """Write a figure in the format of its suffix; the file appears whole or not at all."""
+    file = Path(path)
+    check_suffix(file.suffix)
+    painting = Painting(
+        text="outline" if text == "outline" else "live",
+        build=build,
+        levels=tuple((name, other.scene) for name, other in levels),
+        facts=model_facts(graph) if graph is not None else {},
+    )
+    content = paint(choice.scene, file.suffix, painting)
+    write_atomically(file, lambda out: out.write(content))
+    return file
+
+
+def remark(choice: Choice) -> str | None:
+    """What to say about a figure whose text is small on a slide; None when it is fine."""
+    if choice.text >= READABLE:
+        return None
+    largest = max(choice.diagram.panels, key=lambda panel: len(panel.units))
+    return (
+        f"the smallest text has {choice.text:.1f} points on a slide, {READABLE:.0f} are readable; "
+        f"fold '{largest.title}' ({len(largest.units)} boxes) or show part of it with --focus"
+    )
+
+
+def wish_of(options: Mapping[str, Any]) -> Wish:
+    """Keywords of `Model.draw` as a wish; raises `InputError` for values that mean nothing."""
+    panels = options.pop("panels", None)
+    direction = options.pop("direction", None)
+    if direction == "auto":
+        direction = None
+    if direction not in (None, "TB", "LR"):
+        raise InputError(f"direction is TB, LR or auto, not {direction!r}")
+    show = tuple(options.pop("show", ()))
+    unknown = [word for word in show if word not in ("params", "macs", "shape")]
+    if unknown:
+        raise InputError(f"show takes params, macs and shape, not {unknown[0]!r}")
+    listed = tuple(panels) if isinstance(panels, list | tuple) else None
+    return Wish(
+        panels=listed if listed else None,
+        with_panels=None if panels is None else bool(panels),
+        direction=direction,
+        show=show,
+        **options,
+    )
