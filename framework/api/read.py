@@ -63,6 +63,10 @@ def check_files(document: Document, report: Report) -> None:
     for output in document.main.outputs:
         if output.labels is not None:
             report.attempt(output.labels.place, label_file, document, output.labels.raw)
+    if document.draw is not None:
+        from framework.draw.hints import read_hints
+
+        report.attempt(document.draw.place, read_hints, document.draw)
     if document.weights is not None and document.weights.names:
         from framework.runtime.names import parse_patterns
 

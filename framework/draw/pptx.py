@@ -13,9 +13,18 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from framework.draw.colours import channels
 from framework.draw.connectors import Connectors
-from framework.draw.drawingml import EMU, Slide, group_xml, named, shape_xml, text_xml, title_xml
+from framework.draw.drawingml import (
+    EMU,
+    NAMESPACES,
+    Slide,
+    fill,
+    group_xml,
+    named,
+    shape_xml,
+    text_xml,
+    title_xml,
+)
 from framework.draw.metrics import clean
 from framework.draw.nesting import Nesting
 from framework.draw.parts import fitted, outlines
@@ -24,7 +33,6 @@ from framework.errors import InputError
 
 if TYPE_CHECKING:
     from pptx.presentation import Presentation
-    from pptx.slide import Slide as PowerPointSlide
 
 WIDTH, HEIGHT = 960.0, 540.0
 OLD_WIDTH = 720 * EMU  # of the slides that python-pptx's template is made for
@@ -86,21 +94,18 @@ def add_slide(presentation: Presentation, scene: Scene) -> None:
     tree = slide.shapes._spTree
     for placeholder in list(slide.placeholders):
         tree.remove(placeholder._element)
-    background(slide, scene.background)
+    tree.getparent().insert(0, parse_xml(background(scene.background)))
     for xml in SlidePainter(scene).shapes():
         tree.append(parse_xml(xml))
-    notes = slide.notes_slide.notes_text_frame
-    if scene.notes and notes is not None:
+    notes = slide.notes_slide.notes_text_frame if scene.notes else None
+    if notes is not None:
         notes.text = "\n".join(clean(line) for line in scene.notes.splitlines())
 
 
-def background(slide: PowerPointSlide, colour: str) -> None:
+def background(colour: str) -> str:
     """The colour behind everything."""
-    from pptx.dml.color import RGBColor
-
-    fill = slide.background.fill
-    fill.solid()
-    fill.fore_color.rgb = RGBColor(*channels(colour))
+    look = f"{fill(colour)}<a:effectLst/>"
+    return f"<p:bg {NAMESPACES}><p:bgPr>{look}</p:bgPr></p:bg>"
 
 
 class SlidePainter:

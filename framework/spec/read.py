@@ -22,7 +22,6 @@ TOP_KEYS = (
 )  # fmt: skip
 BLOCK_KEYS = ("doc", "args", "let", "require", "inputs", "nodes", "outputs")
 WEIGHTS_KEYS = ("package", "file", "sha256", "names")
-DRAW_KEYS = ("title", "panels", "colours", "fold", "level", "direction")
 
 
 def read_document(source: Source, path: Path | None = None) -> tuple[Document | None, Report]:
@@ -166,8 +165,7 @@ class DocumentReader:
         nodes = NodeReader(self.report, set(document.blocks))
         document.main = self.filled(document.main, top, nodes)
         document.weights = self.weights(top.get("weights"))
-        draw = self.report.mapping(top.get("draw"), "draw")
-        document.draw = None if draw is None else self.report.keys(draw, DRAW_KEYS, "draw")
+        document.draw = self.report.mapping(top.get("draw"), "draw")
         document.main = lint_block(document.main, document, self.report, top=True)
 
     def weights(self, tree: YamlNode | None) -> WeightsSpec | None:
