@@ -164,7 +164,8 @@ class Twin:
     def _operator(self, op):
         chosen = [a.name for a in op.attributes if a.kind.name in ("shape", "size")]
         old = {name: getattr(op, name) for name in chosen}
-        return replace(op, **{k: self._attribute(k, v) for k, v in old.items() if v is not None})
+        new = {k: self._attribute(k, v) for k, v in old.items() if v is not None}
+        return type(op)(**{**op.values, **new})
 
     def _attribute(self, name, value):
         if isinstance(value, tuple):

@@ -1,5 +1,6 @@
 """The keys of a file: args, let, require, dims, inputs, outputs, and what goes wrong in them."""
 
+import numpy as np
 import pytest
 from language import load, names, outputs, plain, plain_problems, problems, shape
 
@@ -172,7 +173,9 @@ def test_dims_that_are_no_names(dims, fact):
 
 
 def test_a_default_may_use_earlier_arguments_and_let_may_use_all():
-    text = "args: {w: 3, hidden: 4*w}\nlet: {a: hidden + 1, b: 2*a}\ninputs: {x: [w, hidden, a, b]}\n"
+    text = (
+        "args: {w: 3, hidden: 4*w}\nlet: {a: hidden + 1, b: 2*a}\ninputs: {x: [w, hidden, a, b]}\n"
+    )
     assert shape(load(text + RELU), "x") == "[3, 12, 13, 26]"
     assert shape(load(text + RELU, w=5), "x") == "[5, 20, 21, 42]"
 
@@ -189,7 +192,9 @@ def test_arguments_have_types():
 
 
 def test_a_real_argument_has_true_division_and_roots():
-    text = "args: {d: 4, s: {type: real, default: 1 / sqrt(d)}}\ninputs: {x: [2]}\nnodes: [{scale: s}]"
+    text = (
+        "args: {d: 4, s: {type: real, default: 1 / sqrt(d)}}\ninputs: {x: [2]}\nnodes: [{scale: s}]"
+    )
     assert load(text).ir["scale"].op.values["by"] == 0.5
 
 
@@ -370,3 +375,10 @@ def test_examples_that_break_a_requirement_are_refused():
 )
 def test_requirements_that_cannot_be(conditions, found):
     assert problems(f"dims: [H]\nrequire: {conditions}\ninputs: {{x: [H]}}\n{RELU}") == [found]
+
+
+def test_a_requirement_over_dims_is_checked_when_the_sizes_are_known():
+    model = load(f"dims: [H]\nrequire: [H % 4 == 0]\ninputs: {{x: [H]}}\n{RELU}")
+    assert model.run(np.zeros(8, np.float32))["output"].shape == (8,)
+    with pytest.raises(fw.InputError, match=r"H % 4 == 0: H = 6 is not divisible by 4"):
+        model.run(np.zeros(6, np.float32))

@@ -47,11 +47,9 @@ def test_an_open_mapping_takes_further_keys():
 def test_a_word_is_literal_unless_a_text_argument_has_that_name():
     nodes = "\nnodes:\n  - reduce: {op: how, axes: 1}"
     text = "args: {how: {type: text, default: max}}\ninputs: {x: [2, 4]}" + nodes
-    assert [load(text, how=w).ir["reduce"].op.values["op"] for w in ("max", "sum")] == [
-        "max",
-        "sum",
-    ]
-    assert plain_problems(nodes) == ["5:18 expected one of sum, mean, max, min, prod"] or True
+    found = [load(text, how=word).ir["reduce"].op.values["op"] for word in ("max", "sum")]
+    assert found == ["max", "sum"]
+    assert plain_problems(nodes) == ["6:18 expected one of sum, mean, max, min"]
 
 
 @pytest.mark.parametrize(
@@ -78,7 +76,7 @@ def test_a_word_is_literal_unless_a_text_argument_has_that_name():
         ("{layer_norm: 3}", "layer_norm takes named attributes, found '3'"),
         ("{reshape: 3}", "expected a list such as [B, 3, H, W], found '3'"),
         ("{reshape: [..., 3]}", "... cannot stand here"),
-        ("{reduce: {op: [sum]}}", "expected one of max, mean, min, sum, found a list"),
+        ("{reduce: {op: [sum]}}", "expected one of sum, mean, max, min, found a list"),
         ("{einsum: 3}", "expected text, found 3"),
     ],
 )
@@ -103,7 +101,7 @@ def test_an_id_that_cannot_be(name):
 
 def test_an_id_is_given_once():
     nodes = "nodes:\n  - {relu: , id: a}\n  - {relu: , id: a}\n  - {relu: , id: x}"
-    assert plain_problems(nodes) == ["6:17 'a' is already taken", "7:17 'x' is already taken"]
+    assert plain_problems(nodes) == ["6:18 'a' is already taken", "7:18 'x' is already taken"]
 
 
 def test_shape_is_a_checked_comment():
@@ -124,7 +122,9 @@ def test_when_removes_a_node_that_is_then_the_identity():
 
 
 def test_a_removed_node_gives_its_first_declared_input():
-    nodes = "nodes: [{tanh: , id: t}, {sub: , in: {b: x, a: t}, when: false, id: s}, {relu: , in: s}]"
+    nodes = (
+        "nodes: [{tanh: , id: t}, {sub: , in: {b: x, a: t}, when: false, id: s}, {relu: , in: s}]"
+    )
     assert wires(plain(nodes), "relu") == {"x": "t"}
 
 
@@ -181,7 +181,7 @@ def test_an_operator_without_inputs_ignores_the_previous_node():
 @pytest.mark.parametrize(
     ("given", "ports"),
     [
-        ("prev", {"q": "x", "k": "x", "v": "x"}),
+        ("x", {"q": "x", "k": "x", "v": "x"}),
         ("{q: x}", {"q": "x", "k": "x", "v": "x"}),
         ("[x, m]", {"q": "x", "k": "m", "v": "m"}),
         ("{q: x, v: m}", {"q": "x", "k": "x", "v": "m"}),
@@ -190,9 +190,8 @@ def test_an_operator_without_inputs_ignores_the_previous_node():
 )
 def test_keys_default_to_queries_and_values_to_keys(given, ports):
     text = "inputs: {x: [2, 5, 8], m: [2, 5, 8], see: {shape: [5, 5], dtype: bool}}\nnodes:\n"
-    model = load(text + f"  - {{identity: , in: x}}\n  - {{attention: , in: {given}}}\n")
-    found = {port: "x" if node == "identity" else node for port, node in wires(model, "attention").items()}
-    assert found == ports
+    model = load(text + f"  - {{attention: , in: {given}}}\n")
+    assert wires(model, "attention") == ports
 
 
 def test_an_output_of_a_node_is_referred_to_by_its_name():
@@ -203,7 +202,10 @@ def test_an_output_of_a_node_is_referred_to_by_its_name():
 def test_outputs_that_have_no_names_have_numbers():
     nodes = "nodes: [{split: {axis: 1, parts: 2}, id: p}, {sub: , in: [p.1, p.0]}]"
     values = plain(nodes).ir.wires_of("sub")
-    assert {port: (v.node, v.output) for port, v in values.items()} == {"a": ("p", 1), "b": ("p", 0)}
+    assert {port: (v.node, v.output) for port, v in values.items()} == {
+        "a": ("p", 1),
+        "b": ("p", 0),
+    }
 
 
 @pytest.mark.parametrize(
@@ -228,7 +230,9 @@ def test_outputs_that_have_no_names_have_numbers():
     ],
 )
 def test_a_reference_that_cannot_be(node, fact):
-    found = plain_problems(f"nodes:\n  - {node}\n  - {{tanh: , id: later, in: x}}\noutputs: {{y: later}}")
+    found = plain_problems(
+        f"nodes:\n  - {node}\n  - {{tanh: , id: later, in: x}}\noutputs: {{y: later}}"
+    )
     assert [p.partition(" ")[2] for p in found if "never used" not in p] == [fact]
 
 
@@ -243,7 +247,9 @@ def test_a_residual_adds_its_start_to_its_body():
 
 def test_a_residual_may_say_where_it_starts_and_what_it_skips():
     nodes = "nodes: [tanh, {residual: {of: x, body: [{linear: 3}], skip: [{linear: 3}]}, id: r}]\noutputs: {y: r}"
-    assert problems("inputs: {x: [2, 4]}\n" + nodes) == ["3:9 the result of this node is never used"]
+    assert problems("inputs: {x: [2, 4]}\n" + nodes) == [
+        "3:9 the result of this node is never used"
+    ]
     model = plain(nodes.replace("[tanh, ", "["))
     assert names(model) == ["linear", "linear_2", "r"]
     assert [wires(model, n) for n in ("linear", "linear_2")] == [{"x": "x"}, {"x": "x"}]
@@ -288,7 +294,10 @@ def test_a_sequence_may_be_removed_as_a_whole():
         ("{residual: {of: [x], body: [relu]}}", "expected the id of a node, found a list"),
         ("{residual: {body: [relu], boddy: []}}", "residual has no key 'boddy'"),
         ("{residual: [relu], in: [x, x]}", "residual starts with one value"),
-        ("{residual: {of: x, body: [relu]}, in: x}", "both of: and in: say what the residual starts with"),
+        (
+            "{residual: {of: x, body: [relu]}, in: x}",
+            "both of: and in: say what the residual starts with",
+        ),
         ("sequence", "sequence needs a list of nodes"),
         ("{sequence: {a: relu}}", "sequence must be a list of nodes, found a mapping"),
         ("{sequence: [relu], in: {x: x}}", "sequence starts with one value"),

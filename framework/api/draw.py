@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from framework.draw.choose import READABLE, Choice, Wish, choose
 from framework.draw.details import details, model_facts
@@ -14,11 +14,15 @@ from framework.draw.figure import Content
 from framework.draw.formats import Painting, check_suffix, paint
 from framework.draw.hints import Hints, read_hints
 from framework.draw.style import load_style
-from framework.errors import InputError
+from framework.errors import InputError, did_you_mean
 from framework.ir.graph import Graph
 from framework.passes.infer import retype
 from framework.runtime.files import write_atomically
 from framework.spec.document import Document
+
+WISHES = (
+    "level", "panels", "direction", "wrap", "focus", "show", "shapes", "legend", "lean", "force",
+)  # fmt: skip
 
 LARGEST = 20_000
 """Nodes of a graph that can still be drawn."""
@@ -85,7 +89,11 @@ def write_figure(
         facts=model_facts(graph) if graph is not None else {},
     )
     content = paint(choice.scene, file.suffix, painting)
-    write_atomically(file, lambda out: out.write(content))
+
+    def write(out: BinaryIO) -> None:
+        out.write(content)
+
+    write_atomically(file, write)
     return file
 
 
@@ -100,8 +108,13 @@ def remark(choice: Choice) -> str | None:
     )
 
 
-def wish_of(options: Mapping[str, Any]) -> Wish:
+def wish_of(given: Mapping[str, Any]) -> Wish:
     """Keywords of `Model.draw` as a wish; raises `InputError` for values that mean nothing."""
+    options = dict(given)
+    strange = [name for name in options if name not in WISHES]
+    if strange:
+        hint = did_you_mean(strange[0], WISHES) or f"options: {', '.join(WISHES)}"
+        raise InputError(f"draw has no option '{strange[0]}'\n  hint: {hint}")
     panels = options.pop("panels", None)
     direction = options.pop("direction", None)
     if direction == "auto":

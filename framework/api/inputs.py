@@ -47,7 +47,7 @@ def check_names(graph: Graph, given: Sequence[Any]) -> None:
 def described(value: Any) -> str:
     """What was given, in a few words, for tables."""
     if is_path(value):
-        return os.fspath(value)
+        return str(value)
     if is_paths(value):
         return ", ".join(map(os.fspath, value))
     array = np.asarray(value)

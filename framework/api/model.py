@@ -225,7 +225,7 @@ class Model:
         self.__dict__.pop("session", None)
 
     def save_weights(self, path: str | os.PathLike[str]) -> None:
-        """Write all weights to a `.safetensors` or `.npz` file, which appears whole or not at all."""
+        """Write all weights to a `.safetensors` or `.npz` file, whole or not at all."""
         from framework.runtime.weights import save_weights
 
         save_weights(Path(path), self.weights)
@@ -296,9 +296,7 @@ class Model:
                 for name, array in arrays.items()
             }
         wanted = (keep,) if isinstance(keep, str) else tuple(keep)
-        result = self.session.run(
-            arrays, keep=wanted, check_finite=check_finite, progress=progress
-        )
+        result = self.session.run(arrays, keep=wanted, check_finite=check_finite, progress=progress)
         return Run(
             outputs=result.outputs,
             kept=result.kept,

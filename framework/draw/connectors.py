@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from framework.draw.drawingml import NAMESPACES as XML
@@ -34,32 +34,43 @@ STRAIGHT = 3.0  # points by which a line may miss the scene's curve
 NEAR = 14.0  # points by which an S or a quarter turn may
 GLUE = 1.0  # points from a frame's site within which a line is glued to it
 TURN = 26.0  # points of a quarter turn; LibreOffice makes waves of those below 15
+ROUNDING = 2  # EMU
 HEADS = {"sm": 2, "med": 3, "lg": 5}
 
 
 @dataclass(frozen=True)
 class End:
-    """Where a piece begins or ends: a place, the side it is on, and the site's shape."""
+    """Where a piece begins or ends: on a side of a shape, ``radius`` points from ``centre``.
 
-    place: Point
+    ``id`` is the number of the shape that it is glued to, 0 for none.
+    """
+
+    centre: Point
     side: str
     id: int = 0
     kind: str = "box"
+    radius: float = 0.0
 
-    def glue(self, tag: str) -> str:
-        """The XML that ties a connector to the site; shape 0 is none."""
-        if not self.id:
-            return ""
-        return f'<a:{tag} id="{self.id}" idx="{SITES[self.kind][self.side]}"/>'
+    @property
+    def place(self) -> Point:
+        """The place of the end itself."""
+        (x, y), (dx, dy) = self.centre, WAYS[self.side]
+        return x + self.radius * dx, y + self.radius * dy
 
     @property
     def upright(self) -> bool:
         """Does a line leave up or down?"""
         return WAYS[self.side][0] == 0
 
-    def across(self, side: str) -> End:
-        """The same stop, on another of its sides."""
-        return End(self.place, side, self.id, self.kind)
+    def glue(self, tag: str) -> str:
+        """The XML that ties a connector to the shape."""
+        if not self.id:
+            return ""
+        return f'<a:{tag} id="{self.id}" idx="{SITES[self.kind][self.side]}"/>'
+
+    def across(self) -> End:
+        """Where the next piece leaves a stop: on its other side."""
+        return replace(self, side=opposite(self.side))
 
 
 class Connectors:
@@ -79,12 +90,11 @@ class Connectors:
         for place, side in stops(curve, start, end, self.slide.scale):
             stop = self.slide.new_id()
             yield self.stop(curve, place, stop, name)
-            ends.append(End(place, side, stop, "circle"))
+            ends.append(End(place, side, stop, "circle", curve.stroke / 2))
         ends.append(end)
         for i, (one, other) in enumerate(pairwise(ends)):
-            leaves = one if i == 0 else one.across(opposite(one.side))
-            last = i == len(ends) - 2
-            yield self.piece(curve, leaves, other, name, last)
+            leaves = one if i == 0 else one.across()
+            yield self.piece(curve, leaves, other, name, other is end)
 
     def title(self, id: str) -> str:
         """The title of a box or a frame."""
@@ -127,9 +137,8 @@ class Connectors:
     def form(self, curve: Curve, start: End, end: End) -> str:
         """Place and preset of a piece."""
         (x, y), (u, v) = self.slide.point(start.place), self.slide.point(end.place)
-        apart = (x != u) if start.upright else (y != v)
-        whole = start.place == curve.points[0] or end.place == curve.tip
-        if not apart or (whole and is_straight(curve)) or curve.kind == "zoom":
+        aside = abs(u - x) if start.upright else abs(v - y)
+        if aside <= ROUNDING or is_straight(curve) or curve.kind == "zoom":
             flips = flipped(u - x, v - y)
             place = xfrm(min(x, u), min(y, v), abs(u - x), abs(v - y), flips)
             return f"{place}{preset('straightConnector1')}"

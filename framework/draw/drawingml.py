@@ -90,10 +90,13 @@ def xfrm(x: int, y: int, width: int, height: int, more: str = "") -> str:
 
 def geometry(shape: Shape) -> str:
     """The preset form; the corner's radius is given in 1/100,000 of the shorter side."""
-    shorter = min(shape.width, shape.height)
-    corner = 0 if shorter <= 0 else round(100_000 * radius(shape) / shorter)
-    guide = f'<a:gd name="adj" fmla="val {corner}"/>' if shape.kind != "circle" else ""
-    return f'<a:prstGeom prst="{PRESETS[shape.kind]}"><a:avLst>{guide}</a:avLst></a:prstGeom>'
+    name, guide, corner = PRESETS[shape.kind], "", radius(shape)
+    if name == "roundRect" and corner == 0:
+        name = "rect"
+    elif name == "roundRect":
+        share = round(100_000 * corner / min(shape.width, shape.height))
+        guide = f'<a:gd name="adj" fmla="val {share}"/>'
+    return f'<a:prstGeom prst="{name}"><a:avLst>{guide}</a:avLst></a:prstGeom>'
 
 
 def shape_xml(

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from framework.draw.style import load_style
 from framework.errors import Mistake, did_you_mean
 from framework.source import ListNode, MapNode, Scalar, YamlNode
 
@@ -97,6 +96,8 @@ def mapping(node: YamlNode) -> dict[str, str]:
 
 def colours(node: YamlNode) -> dict[str, str]:
     """Categories by name of a block or operator."""
+    from framework.draw.style import load_style
+
     found = mapping(node)
     known = load_style().looks
     for key, value in node if isinstance(node, MapNode) else ():

@@ -6,9 +6,11 @@ declares attributes a second time.
 
 from __future__ import annotations
 
+import inspect
 import types
 import typing
-from dataclasses import MISSING, Field, dataclass, fields
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from framework.ir.dims import Dim, Size
@@ -91,17 +93,21 @@ class Attribute:
         return f"{self.name} (required)" if self.required else self.name
 
 
-def attributes_of(cls: type) -> tuple[Attribute, ...]:
-    """The attributes of an operator class, in order of declaration."""
+def field_names(cls: type) -> tuple[str, ...]:
+    """Names of a class's own fields, in order: what it annotates and is no class variable."""
+    own = inspect.get_annotations(cls)
+    return tuple(name for name, hint in own.items() if not str(hint).startswith("ClassVar"))
+
+
+def attributes_of(cls: type, names: Iterable[str]) -> tuple[Attribute, ...]:
+    """The attributes that an operator class declares by its fields ``names``."""
     hints = typing.get_type_hints(cls, include_extras=True)
-    return tuple(_attribute(field, hints[field.name]) for field in fields(cls))
+    return tuple(_attribute(cls, name, hints[name]) for name in names)
 
 
-def _attribute(field: Field[Any], hint: Any) -> Attribute:
-    kind, optional = kind_of(hint, field.name)
-    required = field.default is MISSING and field.default_factory is MISSING
-    default = None if required or field.default is MISSING else field.default
-    return Attribute(field.name, kind, required, default, optional)
+def _attribute(cls: type, name: str, hint: Any) -> Attribute:
+    kind, optional = kind_of(hint, name)
+    return Attribute(name, kind, name not in vars(cls), vars(cls).get(name), optional)
 
 
 def kind_of(hint: Any, name: str) -> tuple[Kind, bool]:

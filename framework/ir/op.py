@@ -7,7 +7,7 @@ its rules.  A declaration is checked when the class is created.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, ClassVar, dataclass_transform
 
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framework.errors import Mistake, ShapeError, did_you_mean
-from framework.ir.attributes import Attribute, Kind, attributes_of
+from framework.ir.attributes import Attribute, Kind, attributes_of, field_names
 from framework.ir.conditions import Condition
 from framework.ir.dims import Dim, Shape, Size, substitute
 from framework.ir.match import Bound, Given, Match
@@ -80,6 +80,15 @@ class Inference:
     match: Match = field(repr=False, compare=False)
 
 
+class LazyAttributes:
+    """Reads the annotations of an operator's fields when somebody asks for its attributes."""
+
+    def __get__(self, op: object, cls: type[Op]) -> tuple[Attribute, ...]:
+        if "_attributes" not in cls.__dict__:
+            cls._attributes = attributes_of(cls, cls.fields)
+        return cls._attributes
+
+
 @dataclass_transform(frozen_default=True)
 class Op:
     """An operator; subclasses declare ``signature``, ``category``, fields and rules.
@@ -105,7 +114,11 @@ class Op:
     """May a result of `compute` share memory with an input (and be read-only)?"""
 
     ports: ClassVar[Signature]
-    attributes: ClassVar[tuple[Attribute, ...]]
+    fields: ClassVar[tuple[str, ...]] = ()
+    """Names of the attributes, in order of declaration."""
+    _attributes: ClassVar[tuple[Attribute, ...]]
+    attributes = LazyAttributes()
+    """The attributes with their kinds and defaults."""
 
     def __init_subclass__(
         cls, name: str | None = None, listed: bool = True, **keywords: Any
@@ -115,14 +128,44 @@ class Op:
             return
         if name in _REGISTRY:
             raise TypeError(f"operator {name!r} is declared by {_REGISTRY[name]} and by {cls}")
-        dataclass(frozen=True, eq=True)(cls)
         cls.name, cls.ports = name, Signature.parse(cls.signature)
-        cls.attributes = attributes_of(cls)
-        if len(cls.attributes) == 1 and cls.main is None:
-            cls.main = cls.attributes[0].name
+        cls.fields = field_names(cls)
+        if len(cls.fields) == 1 and cls.main is None:
+            cls.main = cls.fields[0]
         check_declaration(cls)
         if listed:
             _REGISTRY[name] = cls
+
+    # A frozen dataclass in all but its making: generating the methods of every operator anew
+    # takes longer than everything else that starting the program needs.
+
+    def __init__(self, *values: Any, **named: Any) -> None:
+        given = dict(zip(self.fields, values, strict=False))
+        wrong = [name for name in named if name not in self.fields or name in given]
+        if len(values) > len(self.fields) or wrong:
+            surplus = wrong[0] if wrong else values[-1]
+            raise TypeError(f"{self.name} takes {', '.join(self.fields)}; not {surplus!r}")
+        given |= named
+        defaults = vars(type(self))
+        for name in self.fields:
+            if name not in given and name not in defaults:
+                raise TypeError(f"{self.name} needs {name!r}")
+            self.__dict__[name] = given[name] if name in given else defaults[name]
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{self.name} cannot change: {name!r} is fixed when it is made")
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return self.values == other.values
+
+    def __hash__(self) -> int:
+        return hash((self.name, *self.values.values()))
+
+    def __repr__(self) -> str:
+        listed = ", ".join(f"{name}={value!r}" for name, value in self.values.items())
+        return f"{type(self).__name__}({listed})"
 
     # ------------------------------------------------------------------ rules to override
 
@@ -184,7 +227,7 @@ class Op:
     @property
     def values(self) -> dict[str, Any]:
         """Attribute values by name."""
-        return {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
+        return {name: self.__dict__[name] for name in self.fields}
 
     def output_names(self, count: int) -> tuple[str, ...]:
         """Names of ``count`` outputs; those of a variadic port are numbers: ``id.0``, ``id.1``."""
@@ -199,7 +242,7 @@ class Op:
     def at(self, sizes: Mapping[str, Size]) -> Op:
         """The operator with symbols in its attributes replaced by sizes."""
         changed = {k: at_sizes(v, sizes) for k, v in self.values.items() if mentions_symbol(v)}
-        return replace(self, **changed) if changed else self  # type: ignore[type-var]
+        return type(self)(**{**self.values, **changed}) if changed else self
 
     def match(self, given: Mapping[str, Given]) -> Match:
         """Bind the signature's names to what is connected."""
@@ -325,11 +368,11 @@ def at_sizes(value: Any, sizes: Mapping[str, Size]) -> Any:
 
 def check_declaration(cls: type[Op]) -> None:
     """Raise TypeError for an operator that is not fully declared."""
-    if not cls.__doc__ or cls.__doc__.startswith(f"{cls.__name__}("):
+    if not cls.__dict__.get("__doc__"):
         raise TypeError(f"operator {cls.name!r} has no docstring")
     if cls.category not in CATEGORIES:
         raise TypeError(f"operator {cls.name!r} has the unknown category {cls.category!r}")
-    if cls.main is not None and cls.main not in [a.name for a in cls.attributes]:
+    if cls.main is not None and cls.main not in cls.fields:
         raise TypeError(f"operator {cls.name!r} has no attribute {cls.main!r} to be its main one")
     for slot in cls.ports.slots:
         if slot.name not in cls.initial:

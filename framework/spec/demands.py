@@ -31,6 +31,24 @@ class Undeclared:
         hint = f"declare {' and '.join(parts)}" if parts else self.hint
         return Problem("shape", self.fact, self.place, hint, self.notes)
 
+    def covers(self, other: Undeclared) -> bool:
+        """Do both ask for the same kind of declaration, this one for all names of the other?"""
+        multiples = other.multiples.keys() <= self.multiples.keys()
+        return multiples and other.minimums.keys() <= self.minimums.keys()
+
+    def sharpen(self, other: Undeclared) -> None:
+        """Ask for what the other needs, too."""
+        for name, multiple in other.multiples.items():
+            self.multiples[name] = math.lcm(self.multiples[name], multiple)
+        for name, minimum in other.minimums.items():
+            self.minimums[name] = max(self.minimums[name], minimum)
+
+    def follows_from(self, implied: Mapping[str, int]) -> bool:
+        """Are minimums all that it asks for, and none above those ``implied``?"""
+        if self.multiples or not self.minimums:
+            return False
+        return all(size <= implied.get(name, 0) for name, size in self.minimums.items())
+
 
 def declaration(key: str, sizes: Mapping[str, int]) -> str:
     """``H and W as multiple_of: 16``; grouped by value."""
@@ -68,9 +86,18 @@ class Demands:
         return True
 
     def flush(self) -> None:
-        """Report the problems that declarations would cure."""
+        """Report the problems that declarations would cure.
+
+        A size that is a multiple of 16 is at least 16: such a minimum needs no message of its own.
+        """
+        implied: dict[str, int] = {}
         for entry in self._open:
-            self.report.problem(entry.problem())
+            for name, multiple in entry.multiples.items():
+                if self.facts.symbols.bounds_of(name).minimum > 0:
+                    implied[name] = max(multiple, implied.get(name, 1))
+        for entry in self._open:
+            if not entry.follows_from(implied):
+                self.report.problem(entry.problem())
         self._open = []
 
     def _undecided(
@@ -92,8 +119,7 @@ class Demands:
         if earlier is None:
             self._open.append(entry)
         else:
-            for name, multiple in entry.multiples.items():
-                earlier.multiples[name] = math.lcm(earlier.multiples[name], multiple)
+            earlier.sharpen(entry)
 
     def _cure(self, condition: Condition, verdict: Verdict, entry: Undeclared) -> None:
         """Note the declaration that settles a condition, or take the condition for granted."""
@@ -109,7 +135,6 @@ class Demands:
 
     def _earlier(self, entry: Undeclared) -> Undeclared | None:
         """A reported problem whose declaration only has to be sharpened."""
-        if entry.minimums or not entry.multiples:
+        if not entry.minimums and not entry.multiples:
             return None
-        wanted = entry.multiples.keys()
-        return next((e for e in self._open if wanted <= e.multiples.keys()), None)
+        return next((earlier for earlier in self._open if earlier.covers(entry)), None)

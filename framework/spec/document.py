@@ -31,6 +31,12 @@ class Arg:
         """Must the user give it?"""
         return self.default is None
 
+    @property
+    def truth(self) -> bool:
+        """Is it true or false, by its type or its default?"""
+        default = self.default is not None and isinstance(self.default.value, bool)
+        return self.type == "bool" or (self.type is None and default)
+
 
 @dataclass(frozen=True)
 class Let:

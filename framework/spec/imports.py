@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from framework.errors import InputError, Mistake, Source, did_you_mean
+from framework.errors import InputError, Mistake, Source, nearest
 from framework.source import ListNode, Scalar, YamlNode, load_source
 from framework.spec.document import Document
 from framework.spec.report import Report
@@ -46,9 +46,10 @@ class Importer:
         if found is None or name in found.broken:
             into.broken.add(name)
         elif name not in found.blocks:
-            into.broken.add(name)
-            hint = did_you_mean(name, found.blocks)
-            hint = hint or f"blocks there: {', '.join(sorted(found.blocks)) or 'none'}"
+            near = nearest(name, found.blocks)
+            into.broken.update((name, name if near is None else near))
+            hint = f"blocks there: {', '.join(sorted(found.blocks)) or 'none'}"
+            hint = hint if near is None else f"did you mean '{near}'?"
             fact = f"{found.source.name} has no block '{name}'"
             report.add("unknown-block", fact, item.place, hint)
         elif name in into.blocks:

@@ -10,10 +10,11 @@ from dataclasses import replace
 
 from framework.errors import did_you_mean
 from framework.ir.op import REGISTRY
-from framework.spec.document import Block, Document, NodeSpec
+from framework.spec.document import Arg, Argument, Block, Document, NodeSpec
 from framework.spec.lint_names import Names
 from framework.spec.lint_results import Item, Results
 from framework.spec.report import Report
+from framework.spec.values import check_truth_word
 
 
 def lint_block(block: Block, document: Document, report: Report, top: bool = False) -> Block:
@@ -116,8 +117,8 @@ class Linter:
                 hint = did_you_mean(argument.key.raw, declared) or f"arguments: {options}"
                 fact = f"there is no argument '{argument.key.raw}'"
                 self.report.add("unknown-argument", fact, argument.key.place, hint)
-            elif arg.type not in ("text", "block") and argument.expression is not None:
-                self.names.check([argument.expression])
+            else:
+                self.argument(arg, argument)
         given = {argument.key.raw for argument in spec.arguments}
         complete = given <= set(declared)
         for arg in block.args:
@@ -125,6 +126,16 @@ class Linter:
                 fact = f"block '{block.name}' needs the argument '{arg.name}'"
                 hint = f"add {arg.name}: to with:"
                 self.report.add("missing-argument", fact, spec.word.place, hint)
+
+    def argument(self, arg: Arg, argument: Argument) -> None:
+        """The value of one argument: names in it, and ``no`` where false is meant."""
+        place, before = argument.value.place, self.report.marks
+        if arg.truth:
+            self.report.attempt(place, check_truth_word, argument.value)
+        if argument.expression is None or arg.type in ("text", "block"):
+            return
+        if self.report.marks == before:
+            self.names.check([argument.expression])
 
     def connect(self, spec: NodeSpec, previous: Item | None) -> None:
         """Mark what the node reads as used."""

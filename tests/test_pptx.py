@@ -1,0 +1,211 @@
+"""PowerPoint: native shapes, glued arrows, groups, notes, and the same bytes every time."""
+
+import io
+import zipfile
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+from scenes_office import HOSTILE, SCENES, odd, unet, vit
+
+pytest.importorskip("pptx")
+
+from pptx import Presentation
+from pptx.enum.shapes import MSO_SHAPE_TYPE
+
+from framework.draw import pptx
+from framework.draw.connectors import SITES
+from framework.draw.metrics import clean
+
+A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
+P = "{http://schemas.openxmlformats.org/presentationml/2006/main}"
+EVERY = pytest.mark.parametrize("name", SCENES)
+
+
+def slides(scene, **options):
+    return list(Presentation(io.BytesIO(pptx.paint(scene, **options))).slides)
+
+
+def tree(scene):
+    return slides(scene)[0].shapes._spTree
+
+
+def every_shape(shapes):
+    for shape in shapes:
+        yield shape
+        if shape.shape_type == MSO_SHAPE_TYPE.GROUP:
+            yield from every_shape(shape.shapes)
+
+
+def connectors(scene):
+    return list(tree(scene).iter(f"{P}cxnSp"))
+
+
+def numbers(scene):
+    """Elements by the number of their shape."""
+    named = tree(scene).iter(f"{P}cNvPr")
+    return {int(c.get("id")): c.getparent().getparent() for c in named}
+
+
+@EVERY
+def test_equal_scenes_give_equal_bytes(name):
+    assert pptx.paint(SCENES[name]()) == pptx.paint(SCENES[name]())
+
+
+def test_no_file_in_the_archive_has_a_date():
+    archive = zipfile.ZipFile(io.BytesIO(pptx.paint(vit())))
+    assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+    assert b"2000-01-01" in archive.read("docProps/core.xml")
+
+
+def test_the_slide_is_16_to_9():
+    presentation = Presentation(io.BytesIO(pptx.paint(vit())))
+    assert (presentation.slide_width, presentation.slide_height) == (12192000, 6858000)
+
+
+@EVERY
+def test_the_title_is_the_slides_title(name):
+    scene = SCENES[name]()
+    assert slides(scene)[0].shapes.title.text_frame.text == clean(scene.title)
+
+
+@EVERY
+def test_every_text_of_the_scene_can_be_edited_on_the_slide(name):
+    scene = SCENES[name]()
+    found = Counter(
+        p.text
+        for shape in every_shape(slides(scene)[0].shapes)
+        if shape.has_text_frame
+        for p in shape.text_frame.paragraphs
+        if p.text
+    )
+    texts = [line for box in scene.boxes for line in box.lines]
+    texts += [box.badge[1] for box in scene.boxes if box.badge]
+    texts += [frame.title for frame in scene.frames] + list(scene.texts)
+    texts += [curve.label for curve in scene.curves if curve.label]
+    texts += [word for _, word in scene.legend]
+    assert found == Counter(clean(text.string) for text in texts)
+
+
+@EVERY
+def test_numbers_of_shapes_are_unique(name):
+    named = [c.get("id") for c in tree(SCENES[name]()).iter(f"{P}cNvPr")]
+    assert len(named) == len(set(named))
+
+
+@EVERY
+def test_shapes_have_no_style_that_would_bring_shadows(name):
+    assert list(tree(SCENES[name]()).iter(f"{P}style")) == []
+
+
+@pytest.mark.parametrize("scene", [vit(), unet(), odd()], ids=["vit", "unet", "odd"])
+def test_both_ends_of_every_arrow_are_glued(scene):
+    shown = [c for c in connectors(scene) if "shown larger" not in c[0][0].get("descr", "")]
+    loose = [c for c in shown if len(list(c[0][1])) != 2]
+    assert shown != []
+    assert loose == []
+
+
+@pytest.mark.parametrize("scene", [vit(), unet(), odd()], ids=["vit", "unet", "odd"])
+def test_arrows_are_glued_where_they_touch(scene):
+    """What PowerPoint does when a shape is moved is what it has at the start."""
+    shapes = numbers(scene)
+    for connector in connectors(scene):
+        places = ends(connector)
+        for glue, tag in zip(places, ("stCxn", "endCxn"), strict=True):
+            tied = connector[0][1].find(f"{A}{tag}")
+            if tied is not None:
+                shape = shapes[int(tied.get("id"))]
+                assert glue == pytest.approx(site(shape, int(tied.get("idx"))), abs=2)
+
+
+def ends(connector):
+    """Where a connector begins and ends, by its box, its flips and its turn."""
+    frame = connector.find(f"{P}spPr/{A}xfrm")
+    (left, top), (width, height) = (
+        [int(v) for v in frame.find(f"{A}{tag}").attrib.values()] for tag in ("off", "ext")
+    )
+    x, y = left + width / 2, top + height / 2
+    along = -width / 2 if frame.get("flipH") is None else width / 2
+    across = -height / 2 if frame.get("flipV") is None else height / 2
+    if frame.get("rot") == "5400000":
+        along, across = -across, along
+    return (x + along, y + across), (x - along, y - across)
+
+
+def site(shape, number):
+    """The place of a site of a rounded rectangle or an oval."""
+    frame = shape.find(f"{P}spPr/{A}xfrm")
+    kind = shape.find(f"{P}spPr/{A}prstGeom").get("prst")
+    (left, top), (width, height) = (
+        [int(v) for v in frame.find(f"{A}{tag}").attrib.values()] for tag in ("off", "ext")
+    )
+    sides = SITES["circle" if kind == "ellipse" else "box"]
+    side = next(side for side, known in sides.items() if known == number)
+    x = {"left": left, "right": left + width}.get(side, left + width / 2)
+    y = {"top": top, "bottom": top + height}.get(side, top + height / 2)
+    return x, y
+
+
+def test_only_zoom_lines_have_no_head():
+    bare = [c for c in connectors(unet()) if c.find(f".//{A}tailEnd") is None]
+    assert bare == []
+
+
+def test_a_residual_is_led_through_two_stops_and_has_one_head():
+    pieces = [c for c in connectors(vit()) if c[0][0].get("name") == "x → +"]
+    forms = [c.find(f".//{A}prstGeom").get("prst") for c in pieces]
+    assert forms == ["curvedConnector2", "straightConnector1", "curvedConnector2"]
+    assert [c.find(f".//{A}tailEnd") is not None for c in pieces] == [False, False, True]
+
+
+def test_skips_are_dashed():
+    dashes = [c.find(f".//{A}prstDash").get("val") for c in connectors(unet())]
+    assert Counter(dashes) == {"dash": 3, "solid": 8}
+
+
+def test_a_panel_is_a_group_with_its_boxes_and_arrows():
+    groups = {s.name: s for s in slides(vit())[0].shapes if s.shape_type == MSO_SHAPE_TYPE.GROUP}
+    inside = [shape.name for shape in groups["Multi-head attention"].shapes]
+    assert {"Q", "K", "V", "Softmax", "V → Attention × V"} <= set(inside)
+    assert "Legend" in groups
+
+
+def test_groups_of_groups_hold_no_arrow():
+    outer = next(s for s in slides(odd())[0].shapes if s.name.startswith("Outer"))
+    inner = next(s for s in outer.shapes if s.name.startswith("Inner"))
+    assert [s.name for s in inner.shapes if s.shape_type is None] == []
+    assert list(inner._element.iter(f"{P}cxnSp")) == []
+
+
+def test_boxes_have_alternative_text():
+    named = tree(vit()).iter(f"{P}cNvPr")
+    found = {c.get("name"): c.get("descr") for c in named}
+    assert found["Patch embedding"] == "Patch embedding. Cut the image into patches."
+    assert found["x → +"] == "residual: x → +"
+
+
+def test_notes_are_the_speakers():
+    assert slides(vit())[0].notes_slide.notes_text_frame.text == (
+        "Twelve equal blocks.\nSecond line."
+    )
+    assert slides(odd())[0].notes_slide.notes_text_frame.text == HOSTILE + " "
+    assert slides(unet())[0].has_notes_slide is False
+
+
+def test_a_build_shows_more_on_every_slide():
+    pages = slides(vit(), build=True)
+    counts = [len(list(every_shape(page.shapes))) for page in pages]
+    assert len(pages) == 3
+    assert counts[0] < counts[1] < counts[2] == len(list(every_shape(slides(vit())[0].shapes)))
+
+
+def test_a_figure_of_another_size_is_fitted_and_centred():
+    shape = next(s for s in slides(replace(unet(), height=1080))[0].shapes if s.name == "Image")
+    assert shape.width == pytest.approx(174 / 2 * 12700, abs=2)
+    assert shape.left == pytest.approx((240 + (195 - 87) / 2) * 12700, abs=2)
+
+
+def test_the_background_is_the_figures():
+    fill = slides(vit("dark"))[0].background.fill
+    assert str(fill.fore_color.rgb) == "12161C"
