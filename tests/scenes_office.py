@@ -198,7 +198,7 @@ def overview(draft):
     draft.box("cls", x, rows[2], 128, "Prepend [CLS]", None, "embedding")
     draft.box("pos", x, rows[3], 128, "Add position", None, "position")
     draft.box("encoder", x, rows[4], 132, "Encoder", None, "block", double=True,
-              details={"name": "encoder", "operator": "block", "opens": "Operators",
+              details={"name": "encoder", "operator": "block",
                        "outputs": ["B × T × 768"], "parameters": 85054464})  # fmt: skip
     draft.badge("encoder", "×12")
     draft.box("norm", x, rows[5], 128, "LayerNorm", None, "normalization")

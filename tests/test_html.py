@@ -12,25 +12,29 @@ import pytest
 from scenes_office import HOSTILE, SCENES, vit
 
 import framework.draw.html as page
-from framework.draw import svg
 
 MODEL = {
     "name": "ViT",
     "doc": "A vision transformer",
-    "symbols": {"B": {"value": 1, "doc": "batch"}, "H": 224, "W": 224, "T": 197},
+    "symbols": {
+        "B": {"value": 1, "doc": "batch"},
+        "H": {"example": 224, "minimum": 16, "maximum": None, "multiple_of": 16},
+        "W": 224,
+        "T": 197,
+    },
     "facts": {"parameters": 86567656},
 }
-PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 960 540"/>'
 SCRIPT = Path(page.__file__).parent / "page" / "page.js"
 needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
 needs_browser = pytest.mark.skipif(browser.PROGRAM is None, reason="no Chromium is installed")
 
 
 def levels(style="default"):
+    """Two levels; on the second, the encoder's boxes have names that start with its name."""
     deep = vit(style)
-    boxes = [replace(b, id=f"encoder.{b.id}" if b.panel == "block" else b.id) for b in deep.boxes]
-    deep = replace(deep, boxes=tuple(boxes))
-    return [("Blocks", vit(style), svg.paint(vit(style))), ("Operators", deep, svg.paint(deep))]
+    inside = {box.id: {"name": f"encoder.{box.id}"} for box in deep.boxes if box.panel == "block"}
+    boxes = tuple(replace(b, details=inside.get(b.id, b.details)) for b in deep.boxes)
+    return [("Blocks", vit(style)), ("Operators", replace(deep, boxes=boxes))]
 
 
 def embedded(text):
@@ -54,7 +58,7 @@ def test_nothing_is_evaluated_or_set_as_markup_in_the_script():
 @pytest.mark.parametrize("name", SCENES)
 def test_hostile_text_ends_no_element(name):
     scene = SCENES[name]()
-    text = page.paint([(HOSTILE, scene, PICTURE)], {"name": HOSTILE, "doc": HOSTILE})
+    text = page.paint([(HOSTILE, scene)], {"name": HOSTILE, "doc": HOSTILE})
     assert text.count("<script") == text.count("</script>") == 2
     assert embedded(text)["levels"][0]["name"] == HOSTILE
     assert [b["id"] for b in embedded(text)["levels"][0]["boxes"]] == [b.id for b in scene.boxes]
@@ -130,6 +134,9 @@ def test_the_page_says_why_a_size_has_no_number(text, message):
     [
         ("B × 3 × H//2", "2 × 3 × 112"),
         ("x: [B, max(H, 3), 5]", "x: 2 × 224 × 5"),
+        ("float32 [B, ceil(H/3)]", "float32 2 × 75"),
+        ("mask: B × H", "mask: 2 × 224"),
+        ("float32 []", "float32 []"),
         ("(H//16)*(H//16) × B", "196 × 2"),
     ],
 )
@@ -216,6 +223,16 @@ def test_new_sizes_change_the_numbers_and_the_address(opened):
 
 
 @needs_browser
+def test_a_size_says_what_it_must_satisfy(opened):
+    tab = opened()
+    label = "document.querySelector('[name=H]').parentElement.title"
+    assert tab.run(label) == "at least 16, a multiple of 16"
+    tab.run("document.querySelector('[name=H]').focus(); document.activeElement.select()")
+    tab.type("100")
+    assert tab.run("document.querySelector('[name=H]').matches(':invalid')") is True
+
+
+@needs_browser
 def test_the_figure_shows_numbers_on_demand(opened):
     tab = opened()
     texts = "[...document.querySelectorAll('#canvas svg:not(#over) text')].map(t => t.textContent)"
@@ -234,7 +251,7 @@ def test_a_folded_box_opens_the_level_that_shows_its_inside(opened):
     tab = opened()
     tab.click(*tab.middle("[data-box=encoder]"))
     assert tab.run("location.hash") == "#level=Operators"
-    assert tab.run("document.activeElement.dataset.box") == "encoder"
+    assert tab.run("document.activeElement.dataset.box") == "x"
     tab.run("new Promise(done => (addEventListener('popstate', () => done()), history.back()))")
     assert tab.run("document.querySelector('#levels [aria-pressed=true]').textContent") == "Blocks"
 
@@ -319,7 +336,7 @@ EVIL = "<img src=x onerror=\"document.title='!'\"></script><script>document.titl
 def test_hostile_text_runs_nothing(chromium, tmp_path):
     scene = SCENES["odd"]()
     first = replace(scene.boxes[0], title=EVIL, description=EVIL, details={"name": EVIL})
-    levels = [(EVIL, replace(scene, boxes=(first, *scene.boxes[1:])), svg.paint(scene))]
+    levels = [(EVIL, replace(scene, boxes=(first, *scene.boxes[1:])))]
     path = tmp_path / "odd.html"
     path.write_text(page.paint(levels, {"name": EVIL, "symbols": {"B": 2}}), encoding="utf-8")
     chromium.open(path)

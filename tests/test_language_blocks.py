@@ -91,7 +91,12 @@ def test_arguments_are_computed_where_the_block_is_used():
 
 
 def test_a_block_sees_none_of_the_names_of_its_user():
-    text = "args: {w: 3}\ninputs: {x: [2, 4]}\nblocks:\n  b: {inputs: {x: [N, D]}, nodes: [{linear: w}]}\n"
+    text = (
+        "args: {w: 3}\n"
+        "inputs: {x: [2, 4]}\n"
+        "blocks:\n"
+        "  b: {inputs: {x: [N, D]}, nodes: [{linear: w}]}\n"
+    )
     assert problems(text + "nodes: [{use: b}]") == ["5:45 unknown name 'w'"]
 
 
@@ -108,7 +113,10 @@ blocks:
   one: {args: {n: int}, inputs: {x: [N, D]}, nodes: [{linear: n}]}
   two: {inputs: {x: [N, D]}, nodes: [tanh]}
   middle: {args: {n: int, what: block}, inputs: {x: [N, D]}, nodes: [{use: what, with: {n: n}}]}
-  outer: {args: {what: block}, inputs: {x: [N, D]}, nodes: [{use: middle, with: {n: 7, what: what}}]}
+  outer:
+    args: {what: block}
+    inputs: {x: [N, D]}
+    nodes: [{use: middle, with: {n: 7, what: what}}]
 nodes: [{use: outer, with: {what: inner}}]
 """
 
@@ -170,18 +178,27 @@ def test_a_block_may_give_its_input_back():
     assert wires(model, "exp") == {"x": "x"}
 
 
-# ---------------------------------------------------------------- requirements, unused blocks, recursion
+# ---------------------------------------------------------------- requirements, recursion
 
 
 def test_a_requirement_of_a_block_is_demanded_where_it_is_used():
-    text = "dims: [B]\ninputs: {x: [B, 4]}\nblocks:\n  b: {require: [N % 2 == 0], inputs: {x: [N, D]}, nodes: [relu]}\n"
+    text = (
+        "dims: [B]\n"
+        "inputs: {x: [B, 4]}\n"
+        "blocks:\n"
+        "  b: {require: [N % 2 == 0], inputs: {x: [N, D]}, nodes: [relu]}\n"
+    )
     found = problems(text + "nodes: [{use: b}]")
     assert found == ["5:17 required: N % 2 == 0: B is not always divisible by 2"]
     assert problems(text.replace("[B]\ni", "{B: {multiple_of: 2}}\ni") + "nodes: [{use: b}]") == []
 
 
 def test_an_unused_block_is_checked_for_names_but_not_for_shapes():
-    text = "blocks:\n  b: {inputs: {x: [N]}, nodes: [{conv: {out: w, kernel: 1, colour: 3}}, {relu: , in: y}, {use: c}]}\n"
+    text = (
+        "blocks:\n"
+        "  b: {inputs: {x: [N]}, nodes: [{conv: {out: w, kernel: 1, colour: 3}}, {relu: , "
+        "in: y}, {use: c}]}\n"
+    )
     found = plain_problems(text + "nodes: [relu]")
     assert [p.partition(" ")[2] for p in found] == [
         "conv has no attribute 'colour'",
@@ -193,13 +210,21 @@ def test_an_unused_block_is_checked_for_names_but_not_for_shapes():
 
 
 def test_a_block_may_use_itself_until_a_condition_ends_it():
-    text = "blocks:\n  b: {args: {n: int}, inputs: {x: [N, D]}, nodes: [relu, {use: b, with: {n: n - 1}, when: n > 1}]}\n"
+    text = (
+        "blocks:\n"
+        "  b: {args: {n: int}, inputs: {x: [N, D]}, nodes: [relu, {use: b, with: {n: n - 1}, "
+        "when: n > 1}]}\n"
+    )
     model = plain(text + "nodes: [{use: b, with: {n: 3}}]")
     assert names(model) == ["b.relu", "b.b.relu", "b.b.b.relu"]
 
 
 def test_blocks_that_use_themselves_without_end_are_one_mistake():
-    text = "blocks:\n  b: {inputs: {x: [N, D]}, nodes: [{use: b, in: x, id: p}, {use: b, in: x}, {add: , in: [p, prev]}]}\n"
+    text = (
+        "blocks:\n"
+        "  b: {inputs: {x: [N, D]}, nodes: [{use: b, in: x, id: p}, {use: b, in: x}, {add: , "
+        "in: [p, prev]}]}\n"
+    )
     found = plain_problems(text + "nodes: [{use: b}]")
     assert found == ["5:42 the block uses itself without end: b -> b"]
 

@@ -81,7 +81,13 @@ def test_a_broken_input_does_not_make_its_users_wrong():
 
 
 def test_one_missing_declaration_is_one_mistake():
-    text = "dims: [H, W]\ninputs: {x: [1, 2, H, W]}\nnodes:\n  - {max_pool: 2, id: a}\n  - max_pool: 2\n"
+    text = (
+        "dims: [H, W]\n"
+        "inputs: {x: [1, 2, H, W]}\n"
+        "nodes:\n"
+        "  - {max_pool: 2, id: a}\n"
+        "  - max_pool: 2\n"
+    )
     text += (
         "  - upsample: {scale: 2}\n  - {sub: , in: [prev, a], id: b}\n  - upsample: {scale: 2}\n"
     )
@@ -92,7 +98,11 @@ def test_one_missing_declaration_is_one_mistake():
 
 
 def test_a_mistake_in_a_block_names_the_blocks_around_it():
-    text = "blocks:\n  a: {inputs: {x: [N, D]}, nodes: [{use: b}]}\n  b: {inputs: {x: [N, D]}, nodes: [{conv: {out: 1, kernel: 1}}]}\n"
+    text = (
+        "blocks:\n"
+        "  a: {inputs: {x: [N, D]}, nodes: [{use: b}]}\n"
+        "  b: {inputs: {x: [N, D]}, nodes: [{conv: {out: 1, kernel: 1}}]}\n"
+    )
     with pytest.raises(fw.SpecError) as raised:
         fw.loads("format: 1\ninputs: {x: [2, 4]}\n" + text + "nodes: [{use: a, id: top}]")
     (problem,) = raised.value.problems
@@ -111,13 +121,17 @@ def test_results_that_nobody_uses_are_mistakes():
     nodes = "nodes:\n  - {linear: 4, id: a}\n  - {tanh: , in: x, id: b}\n  - {tanh: , in: x}\n"
     assert plain_problems(nodes + "  - {exp: , in: x}\noutputs: {y: prev}") == [
         "5:21 the result of 'a' is never used",
-        "6:26 the result of 'b' is never used",
+        "6:25 the result of 'b' is never used",
         "7:6 the result of this node is never used",
     ]
 
 
 def test_unused_results_inside_blocks_are_found_once():
-    text = "blocks:\n  b: {inputs: {x: [N, D]}, nodes: [relu, {tanh: , in: x}]}\nnodes: [{use: b, repeat: 3}]"
+    text = (
+        "blocks:\n"
+        "  b: {inputs: {x: [N, D]}, nodes: [relu, {tanh: , in: x}]}\n"
+        "nodes: [{use: b, repeat: 3}]"
+    )
     assert plain_problems(text) == ["5:36 the result of this node is never used"]
 
 

@@ -129,7 +129,11 @@ def test_a_removed_node_gives_its_first_declared_input():
 
 
 def test_when_may_speak_of_sizes_that_are_fixed_for_all_inputs():
-    text = "dims: {H: {min: 8}}\ninputs: {x: [H]}\nnodes: [{relu: , when: H >= 4}, {tanh: , when: H < 8}]"
+    text = (
+        "dims: {H: {min: 8}}\n"
+        "inputs: {x: [H]}\n"
+        "nodes: [{relu: , when: H >= 4}, {tanh: , when: H < 8}]"
+    )
     assert names(load(text)) == ["relu"]
 
 
@@ -156,7 +160,10 @@ def test_a_node_reads_the_previous_one():
 
 
 def test_in_is_a_reference_a_list_or_a_mapping_by_port():
-    nodes = "nodes: [{tanh: , id: t}, {relu: , in: x, id: r}, {sub: , in: [t, r], id: a}, {sub: , in: {b: t, a: prev}}]"
+    nodes = (
+        "nodes: [{tanh: , id: t}, {relu: , in: x, id: r}, {sub: , in: [t, r], id: a}, "
+        "{sub: , in: {b: t, a: prev}}]"
+    )
     model = plain(nodes)
     assert wires(model, "r") == {"x": "x"}
     assert wires(model, "a") == {"a": "t", "b": "r"}
@@ -195,7 +202,11 @@ def test_keys_default_to_queries_and_values_to_keys(given, ports):
 
 
 def test_an_output_of_a_node_is_referred_to_by_its_name():
-    text = "inputs: {x: [2, 5, 8]}\nnodes: [{multi_head_attention: 2, id: a}]\noutputs: {y: a, w: a.weights}"
+    text = (
+        "inputs: {x: [2, 5, 8]}\n"
+        "nodes: [{multi_head_attention: 2, id: a}]\n"
+        "outputs: {y: a, w: a.weights}"
+    )
     assert outputs(load(text)) == {"y": "[2, 5, 8]", "w": "[2, 2, 5, 5]"}
 
 
@@ -246,7 +257,11 @@ def test_a_residual_adds_its_start_to_its_body():
 
 
 def test_a_residual_may_say_where_it_starts_and_what_it_skips():
-    nodes = "nodes: [tanh, {residual: {of: x, body: [{linear: 3}], skip: [{linear: 3}]}, id: r}]\noutputs: {y: r}"
+    nodes = (
+        "nodes: [tanh, {residual: {of: x, body: [{linear: 3}], skip: [{linear: 3}]}, "
+        "id: r}]\n"
+        "outputs: {y: r}"
+    )
     assert problems("inputs: {x: [2, 4]}\n" + nodes) == [
         "3:9 the result of this node is never used"
     ]

@@ -24,7 +24,11 @@ def test_a_name_that_is_an_id_or_an_input_is_not_given():
 
 
 def test_names_with_numbers_never_meet():
-    text = "blocks:\n  b: {inputs: {x: [N, D]}, nodes: [relu]}\n  b_2: {inputs: {x: [N, D]}, nodes: [relu]}\n"
+    text = (
+        "blocks:\n"
+        "  b: {inputs: {x: [N, D]}, nodes: [relu]}\n"
+        "  b_2: {inputs: {x: [N, D]}, nodes: [relu]}\n"
+    )
     model = plain(text + "nodes: [{use: b}, {use: b}, {use: b_2}]")
     assert names(model) == ["b.relu", "b_2.relu", "b_2_2.relu"]
 
@@ -172,7 +176,11 @@ def test_sharing_that_cannot_be(nodes, fact):
 
 # ---------------------------------------------------------------- tied weights
 
-EMBED = "inputs: {t: {shape: [2, 5], dtype: int64}}\nnodes:\n  - {embedding: {count: 9, width: 4}, id: embed}\n"
+EMBED = (
+    "inputs: {t: {shape: [2, 5], dtype: int64}}\n"
+    "nodes:\n"
+    "  - {embedding: {count: 9, width: 4}, id: embed}\n"
+)
 
 
 def test_one_weight_may_be_tied():
@@ -184,7 +192,8 @@ def test_one_weight_may_be_tied():
 def test_a_weight_inside_a_block_may_be_tied():
     text = (
         SHARED
-        + "nodes: [{use: b, id: e, repeat: 2}, {linear: {out: 4, bias: false}, weights: {weight: e.1.linear.weight}}]"
+        + "nodes:\n  - {use: b, id: e, repeat: 2}\n"
+        + "  - {linear: {out: 4, bias: false}, weights: {weight: e.1.linear.weight}}\n"
     )
     assert list(weights(plain(text))) == ["e.0.linear.weight", "e.1.linear.weight"]
 

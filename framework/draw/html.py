@@ -14,12 +14,14 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from framework.draw import svg
 from framework.draw.colours import is_dark
 from framework.draw.metrics import clean
 from framework.draw.parts import outlines, radius
 from framework.draw.scene import Box, Curve, Scene
 
 FOLDER = Path(__file__).parent / "page"
+LIMITS = ("minimum", "maximum", "multiple_of", "doc")
 PROLOGUE = re.compile(r"\s*(<\?xml.*?\?>|<!DOCTYPE[^>\[]*>|<!--.*?-->)", re.DOTALL)
 HELP = "drag: move · wheel: zoom · click or Enter: details · arrows: next box · 0: fit · /: search"
 BAR = """
@@ -34,24 +36,28 @@ autocomplete="off"> <ul id="found" hidden></ul>
 """
 
 
-def paint(levels: Sequence[tuple[str, Scene, str]], model: Mapping[str, object]) -> str:
-    """The page; ``levels`` are names, scenes and their SVG, the first is shown at the start.
+def paint(levels: Sequence[tuple[str, Scene]], model: Mapping[str, object]) -> str:
+    """The page; ``levels`` are names and scenes, the first is shown at the start.
 
-    ``model`` has ``name``, ``doc``, ``symbols`` (name -> value, or -> {value, doc}) and
-    ``facts`` (name -> number or text with symbols, or words); all but the name may be missing.
-    A box's ``details`` may have ``name``, ``operator``, ``formula``, ``attributes`` (a mapping),
-    ``inputs`` and ``outputs`` (shapes as text: ``x: B × 3 × H//2`` or ``[B, 3, H//2]``),
+    ``model`` has ``name``, ``doc``, ``symbols`` (name -> value, or -> a mapping with ``value``
+    or ``example``, ``minimum``, ``maximum``, ``multiple_of``, ``doc``) and ``facts`` (name ->
+    number, text with symbols, or words). A box's ``details`` may have ``name`` (its path),
+    ``operator``, ``summary``, ``formula``, ``attributes`` (a mapping), ``inputs`` and
+    ``outputs`` (shapes as text: ``x: B × 3 × H//2``, ``float32 [B, 3, H//2]``), ``copies``,
     ``parameters`` and ``macs`` (numbers, or text with symbols), ``doc``, ``place``, and
-    ``opens``: the name of the level that shows the inside of the box.
+    ``opens``: the level that shows its inside, if it is not the first one further on that has
+    boxes whose names start with this box's.
     """
-    name, scene = str(model.get("name") or levels[0][1].title), levels[0][1]
+    scene = levels[0][1]
+    name = str(model["name"]) if "name" in model else scene.title
+    doc = str(model["doc"]) if model.get("doc") else scene.doc
     script = (FOLDER / "page.js").read_text(encoding="utf-8")
-    pictures = [f'<template class="level">{bare(svg)}</template>' for _, _, svg in levels]
+    pictures = (f'<template class="level">{bare(svg.paint(one))}</template>' for _, one in levels)
     return "\n".join(
         [
             "<!DOCTYPE html>",
             f'<html lang="en" class="{"dark" if is_dark(scene.background) else "light"}">',
-            head(name, str(model.get("doc") or scene.doc), scene.background, script),
+            head(name, doc, scene.background, script),
             f"<body>\n<header>\n<h1>{text(name)}</h1>{BAR}</header>",
             f'<main><div id="stage"><div id="canvas"></div></div><p id="help">{HELP}</p>',
             '<aside id="panel" aria-label="Details" aria-live="polite" hidden></aside></main>',
@@ -89,18 +95,18 @@ def text(string: str) -> str:
     return html.escape(clean(string))
 
 
-def bare(svg: str) -> str:
+def bare(document: str) -> str:
     """The SVG element without what may stand before it in a file."""
-    while found := PROLOGUE.match(svg):
-        svg = svg[found.end() :]
-    return svg.strip()
+    while found := PROLOGUE.match(document):
+        document = document[found.end() :]
+    return document.strip()
 
 
-def data(levels: Sequence[tuple[str, Scene, str]], model: Mapping[str, object], name: str) -> str:
+def data(levels: Sequence[tuple[str, Scene]], model: Mapping[str, object], name: str) -> str:
     """What the script needs, as JSON that can end no element."""
     facts = {
-        "model": {"name": name, "symbols": symbols(model), "facts": model.get("facts") or {}},
-        "levels": [level_data(title, scene) for title, scene, _ in levels],
+        "model": {"name": name, "symbols": symbols(model), "facts": model.get("facts", {})},
+        "levels": [level_data(title, scene) for title, scene in levels],
     }
     written = json.dumps(facts, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     # In JSON < stands only inside strings, where \u003c means the same.
@@ -108,12 +114,14 @@ def data(levels: Sequence[tuple[str, Scene, str]], model: Mapping[str, object], 
 
 
 def symbols(model: Mapping[str, object]) -> list[dict[str, object]]:
-    """The sizes that can be tried, each with its first value."""
+    """The sizes that can be tried, each with its first value and what it must satisfy."""
     given = model.get("symbols")
     found: list[dict[str, object]] = []
     for name, value in given.items() if isinstance(given, Mapping) else ():
         parts = value if isinstance(value, Mapping) else {"value": value}
-        found.append({"name": str(name), "value": parts.get("value", 1), "doc": parts.get("doc")})
+        first = parts.get("value", parts.get("example", 1))
+        limits = {key: parts[key] for key in LIMITS if parts.get(key) is not None}
+        found.append({"name": str(name), "value": first, **limits})
     return found
 
 

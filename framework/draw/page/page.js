@@ -74,24 +74,25 @@ function evaluate(text, sizes) {
   return value.n;
 }
 
-// The sizes in "x: B × 3 × H" or "[B, 3, H]": what stands before them, and each one.
+// The sizes in "x: B × 3 × H" or "float32 [B, 3, H]": what stands before them, and each one.
 function splitShape(text) {
-  const named = /^\s*([\p{L}_][\p{L}\p{N}_.]*)\s*:\s*/u.exec(text);
-  const rest = text.slice(named ? named[0].length : 0).replace(/^\s*[[(](.*)[\])]\s*$/su, "$1");
+  const listed = /^([^[\]×,]*)\[(.*)\]\s*$/su.exec(text);
+  const named = listed ?? /^(\s*[\p{L}_][\p{L}\p{N}_.]*\s*:)(.*)$/su.exec(text) ?? ["", "", text];
   const parts = [""];
   let depth = 0;
-  for (const c of rest) {
+  for (const c of named[2]) {
     depth += c === "(" ? 1 : c === ")" ? -1 : 0;
     if (depth === 0 && (c === "×" || c === ",")) parts.push("");
     else parts[parts.length - 1] += c;
   }
-  return { name: named ? named[1] : "", parts: parts.map((part) => part.trim()) };
+  return { name: named[1].trim(), parts: parts.map((part) => part.trim()) };
 }
 
 function shapeInNumbers(text, sizes) {
   const { name, parts } = splitShape(text);
+  if (parts.length === 1 && parts[0] === "") return text;
   const numbers = parts.map((part) => evaluate(part, sizes).toString()).join(" × ");
-  return name ? name + ": " + numbers : numbers;
+  return name ? name + " " + numbers : numbers;
 }
 
 function grouped(number) { return number.toString().replace(/\B(?=(\d{3})+$)/g, ","); }
@@ -197,7 +198,7 @@ function start() {
     for (const box of boxes) {
       const hit = drawn("rect", {
         x: box.x, y: box.y, width: box.width, height: box.height, rx: box.radius,
-        class: box.details.opens === undefined ? "hit" : "hit opens",
+        class: canOpen(box) ? "hit opens" : "hit",
         tabindex: 0, role: "button", "aria-label": [box.title, box.description].filter(Boolean).join(". "),
       });
       hit.dataset.box = box.id;
@@ -273,8 +274,9 @@ function start() {
     close.onclick = () => select(null);
     panel.append(close);
     if (box.description) panel.append(element("p", box.description));
+    if (facts.summary && facts.summary !== box.description) panel.append(element("p", facts.summary));
     if (canOpen(box)) {
-      const button = element("button", "Open: " + facts.opens, { class: "open" });
+      const button = element("button", "Open: " + data.levels[target(box)].name, { class: "open" });
       button.onclick = () => open(box);
       panel.append(button);
     }
@@ -286,6 +288,7 @@ function start() {
     for (const [key, name] of [["inputs", "Inputs"], ["outputs", "Outputs"]]) {
       if (facts[key]?.length) row(list, name, ...facts[key].map(shapeRow));
     }
+    if (facts.copies !== undefined) row(list, "Copies", element("span", String(facts.copies)));
     if (facts.parameters !== undefined) row(list, "Parameters", countRow(facts.parameters));
     if (facts.macs !== undefined) row(list, "Multiply-accumulates", countRow(facts.macs));
     if (facts.doc && facts.doc !== box.description) row(list, "About", element("span", facts.doc));
@@ -312,11 +315,17 @@ function start() {
     writeAddress(true);
     if (id !== null) { show(boxOf(id)); hits.get(id).focus({ preventScroll: true }); }
   }
-  const target = (box) => data.levels.findIndex((one) => one.name === box.details.opens);
+  const isInside = (name) => (one) => String(one.details.name ?? "").startsWith(name + ".");
+  function target(box) {
+    const { opens, name } = box.details;
+    if (opens !== undefined) return data.levels.findIndex((one) => one.name === opens);
+    if (!name) return -1;
+    return data.levels.findIndex((one, i) => i > state.level && one.boxes.some(isInside(name)));
+  }
   const canOpen = (box) => target(box) >= 0 && target(box) !== state.level;
   function open(box) {
     go(target(box));
-    const inside = level().boxes.filter((one) => one.id === box.id || one.id.startsWith(box.id + "."));
+    const inside = level().boxes.filter(isInside(box.details.name));
     reveal(inside);
     if (inside.length) hits.get(inside[0].id).focus({ preventScroll: true });
   }
@@ -446,8 +455,10 @@ function start() {
     at("sizes").replaceChildren();
     if (!symbols.length) return;
     for (const symbol of symbols) {
-      const label = element("label", symbol.name, symbol.doc ? { title: symbol.doc } : {});
-      const field = element("input", undefined, { type: "number", min: 0, max: "999999999999999", step: 1, name: symbol.name, required: "" });
+      const { minimum, maximum, multiple_of: multiple } = symbol;
+      const about = [symbol.doc, minimum > 1 && "at least " + minimum, maximum && "at most " + maximum, multiple > 1 && "a multiple of " + multiple];
+      const label = element("label", symbol.name, { title: about.filter(Boolean).join(", ") });
+      const field = element("input", undefined, { type: "number", min: 0, max: maximum ?? 999999999999999, step: multiple ?? 1, name: symbol.name, required: "" });
       field.value = state.sizes[symbol.name];
       field.addEventListener("input", () => {
         if (!/^\d{1,15}$/.test(field.value)) return;
