@@ -13,6 +13,7 @@ from framework.draw.details import details, model_facts
 from framework.draw.figure import Content
 from framework.draw.formats import Painting, check_suffix, paint
 from framework.draw.hints import Hints, read_hints
+from framework.draw.levels import Level
 from framework.draw.style import load_style
 from framework.errors import InputError, did_you_mean
 from framework.ir.graph import Graph
@@ -49,14 +50,19 @@ def drawn(
     shown = graph if sizes is None else retype(graph, sizes)
     hints = read_hints(document.draw if document is not None else None)
     asked = combined(wish if wish is not None else Wish(), hints)
-    content = Content(
+    content = content_of(hints, title)
+    found = choose(shown, content, asked, load_style(os.fspath(style)))
+    return replace(found, scene=details(found.scene, found.diagram, shown, graph))
+
+
+def content_of(hints: Hints, title: str | None = None) -> Content:
+    """Words and colours of a figure: the user's title, else what the file says."""
+    return Content(
         title=title if title is not None else hints.title,
         subtitle=hints.subtitle,
         titles=hints.titles,
         colours=hints.colours,
     )
-    found = choose(shown, content, asked, load_style(os.fspath(style)))
-    return replace(found, scene=details(found.scene, found.diagram, shown, graph))
 
 
 def combined(wish: Wish, hints: Hints) -> Wish:
@@ -77,7 +83,7 @@ def combined(wish: Wish, hints: Hints) -> Wish:
 
 def write_figure(
     choice: Choice, path: str | os.PathLike[str], *, text: str = "live", build: bool = False,
-    graph: Graph | None = None, levels: Sequence[tuple[str, Choice]] = (),
+    graph: Graph | None = None, levels: Sequence[Level] = (),
 ) -> Path:  # fmt: skip
     """Write a figure in the format of its suffix; the file appears whole or not at all."""
     file = Path(path)
@@ -85,7 +91,7 @@ def write_figure(
     painting = Painting(
         text="outline" if text == "outline" else "live",
         build=build,
-        levels=tuple((name, other.scene) for name, other in levels),
+        levels=tuple(levels),
         facts=model_facts(graph) if graph is not None else {},
     )
     content = paint(choice.scene, file.suffix, painting)

@@ -7,7 +7,10 @@ from pathlib import Path
 
 from framework.api.draw import remark, write_figure
 from framework.draw.choose import Choice
+from framework.draw.figure import Content
 from framework.draw.formats import Painting, paint
+from framework.draw.levels import Level, page_levels
+from framework.draw.style import Style
 from framework.ir.graph import Graph
 
 
@@ -17,9 +20,11 @@ class Figure:
     ``remark`` is None, or what makes it hard to read on a slide.
     """
 
-    def __init__(self, found: Choice, graph: Graph) -> None:
+    def __init__(self, found: Choice, graph: Graph, content: Content, style: Style) -> None:
         self.found = found
         self.graph = graph
+        self.content = content
+        self.style = style
 
     def __repr__(self) -> str:
         return f"<Figure {self.found.scene.title}: {self.choice}, text {self.found.text:.1f} pt>"
@@ -42,7 +47,12 @@ class Figure:
         ``text="outline"`` turns the text of an SVG into paths; ``build`` gives a PowerPoint file
         one slide for each step.
         """
-        return write_figure(self.found, path, text=text, build=build, graph=self.graph)
+        levels: list[Level] = []
+        if Path(path).suffix.lower() == ".html":
+            levels = page_levels(self.graph, self.content, self.style, self.found.scene)
+        return write_figure(
+            self.found, path, text=text, build=build, graph=self.graph, levels=levels
+        )
 
     def _repr_svg_(self) -> str:
         """What a notebook shows."""

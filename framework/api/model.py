@@ -144,8 +144,10 @@ class Model:
         ``show`` (params, macs, shape), ``force``.  What is left open is chosen to fit a slide.
         Raises `InputError` for a figure that nobody could read.
         """
-        from framework.api.draw import drawn, wish_of
+        from framework.api.draw import content_of, drawn, wish_of
         from framework.api.figure import Figure
+        from framework.draw.hints import read_hints
+        from framework.draw.style import load_style
 
         numbers = None
         if sizes is not False:
@@ -154,7 +156,9 @@ class Model:
         found = drawn(
             self.ir, self.document, style=style, sizes=numbers, title=title, wish=wish_of(wishes)
         )
-        figure = Figure(found, self.ir)
+        hints = read_hints(self.document.draw if self.document is not None else None)
+        content = content_of(hints, title)
+        figure = Figure(found, self.ir, content, load_style(os.fspath(style)))
         for path in paths:
             figure.save(path, text=text, build=build)
         return figure

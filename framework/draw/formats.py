@@ -51,7 +51,7 @@ def paint(scene: Scene, suffix: str, painting: Painting) -> bytes:
         ".pptx": {"build": painting.build},
     }
     if suffix.lower() == ".html":
-        levels = painting.levels if painting.levels else (("figure", scene),)
+        levels = painting.levels if painting.levels else (("Figure", scene),)
         content = painter(levels, painting.facts)
     else:
         content = painter(scene, **options.get(suffix.lower(), {}))

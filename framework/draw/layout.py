@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from framework.draw.diagram import Diagram, Link
-from framework.draw.measure import LINE_GAP, BADGE_GAP, Measured, badge_width
+from framework.draw.measure import BADGE_GAP, LINE_GAP, Measured, badge_width
 from framework.draw.metrics import text_width
 from framework.draw.panellayout import PanelLayout, PanelPlacer, Placed, Route
 from framework.draw.route import line

@@ -44,13 +44,13 @@ def choose_examples(
         for name, size in given.items()
     }
     concerned = {name for condition in conditions for name in condition.symbols}
-    fixed = {name: sizes[0] for name, sizes in choices.items() if name not in concerned}
-    names = [name for name in choices if name in concerned]
+    names = [name for name in given if name in concerned]
+    first = {name: sizes[0] for name, sizes in choices.items()}
     for sizes in islice(product(*(choices[name] for name in names)), MOST_TRIALS):
-        found = fixed | dict(zip(names, sizes, strict=True))
+        found = first | dict(zip(names, sizes, strict=True))
         if all(condition.broken(found) is None for condition in conditions):
-            return {name: found[name] for name in given}
-    raise no_examples(names, {name: choices[name][0] for name in given}, conditions)
+            return found
+    raise no_examples(names, first, conditions)
 
 
 def no_examples(

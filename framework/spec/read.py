@@ -93,14 +93,16 @@ class DocumentReader:
             hint = f"write format: {FORMAT} on the first line"
             self.report.add("format", f"the file needs 'format: {FORMAT}'", top.place, hint)
             return True
-        if isinstance(given, Scalar) and type(given.value) is int and given.value == FORMAT:
+        if not isinstance(given, Scalar):
+            return self.other_format(given, described(given))
+        if given.broken or (type(given.value) is int and given.value == FORMAT):
             return True
-        if isinstance(given, Scalar) and given.broken:
-            return True
-        raw = given.raw if isinstance(given, Scalar) and given.raw else described(given)
-        quoted = isinstance(given, Scalar) and given.raw == str(FORMAT)
-        fact = f"this tool reads format {FORMAT}, the file says {raw}"
-        cure = "write it without quotes" if quoted else None
+        return self.other_format(given, given.raw or described(given))
+
+    def other_format(self, given: YamlNode, said: str) -> bool:
+        """Report a format that this tool cannot read."""
+        fact = f"this tool reads format {FORMAT}, the file says {said}"
+        cure = "write it without quotes" if said == str(FORMAT) else None
         self.report.add("format", fact, given.place, cure)
         return False
 

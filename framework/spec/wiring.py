@@ -51,58 +51,60 @@ def connect(
         found = by_name(spec, ports, previous, frame)
     else:
         found = by_order(spec, ports, previous, frame)
-    for port in ports:
-        source = FALLBACK.get(port.name)
-        if port.name not in found and not port.optional and source in found:
-            found[port.name] = found[source]
-    missing = [port.name for port in ports if not port.optional and port.name not in found]
+    required = [port.name for port in ports if not port.optional]
+    for name in required:
+        source = FALLBACK.get(name)
+        if name not in found and source in found:
+            found[name] = found[source]
+    missing = [f"'{name}'" for name in required if name not in found]
     if missing:
-        listed = " and ".join(f"'{name}'" for name in missing)
         inputs = "input" if len(missing) == 1 else "inputs"
-        raise at(spec, f"{spec.label} needs the {inputs} {listed}", signature(ports))
+        fact = f"{spec.label} needs the {inputs} {' and '.join(missing)}"
+        raise at(spec, fact, signature(ports))
     return found
 
 
 def implicit(spec: NodeSpec, ports: Sequence[PortSpec], previous: Result | None) -> Wired:
     """Without ``in:`` the previous result goes to the one port that needs a value."""
-    tensors = [port for port in ports if not port.slot]
-    needed = [p for p in tensors if not p.optional]
-    needed = [p for p in needed if FALLBACK.get(p.name) not in [n.name for n in needed]]
-    if not tensors:
+    if all(port.slot for port in ports):
         return {}
+    needed = without_default(ports)
     if len(needed) != 1 or needed[0].variadic:
-        names = ", ".join(port.name + ("?" if port.optional else "") for port in tensors)
         example = "[prev, x]"
         if len(needed) > 1:
             example = f"{{{needed[0].name}: prev, {needed[1].name}: ...}}"
-        hint = f"write e.g. in: {example}"
-        raise Mistake(f"{spec.label} takes {names}: write in:", hint=hint, code="in")
+        fact = f"{spec.label} takes {listed(ports, '')}: write in:"
+        raise Mistake(fact, hint=f"write e.g. in: {example}", code="in")
     if previous is None:
         raise Reported
     return {needed[0].name: previous.plain}
 
 
+def without_default(ports: Sequence[PortSpec]) -> list[PortSpec]:
+    """Required ports that no other required port can stand in for."""
+    required = [port for port in ports if not port.optional]
+    names = [port.name for port in required]
+    return [port for port in required if FALLBACK.get(port.name) not in names]
+
+
 def by_name(
     spec: NodeSpec, ports: Sequence[PortSpec], previous: Result | None, frame: Frame
 ) -> Wired:
-    """``in: {q: n, k: memory}``."""
+    """``in: {q: n, k: memory}``, in the order of the ports."""
     known = {port.name: port for port in ports}
     found: Wired = {}
     for name, (key, references) in (spec.wiring.named if spec.wiring else {}).items():
-        if name not in known:
-            tensors = [p.name for p in ports if not p.slot]
-            hint = did_you_mean(name, known) or f"inputs: {', '.join(tensors) or 'none'}"
+        port = known.get(name)
+        if port is None:
+            hint = did_you_mean(name, known) or signature(ports)
             fact = f"{spec.label} has no input '{name}'"
             raise PlacedMistake(key.place, fact, hint=hint, code="unknown-port")
-        values = tuple(resolve(r, previous, frame) for r in references)
-        if known[name].variadic:
-            found[name] = values
-        elif len(values) == 1:
-            found[name] = values[0]
-        else:
-            fact = f"the input '{name}' takes one value, {len(values)} given"
+        if len(references) != 1 and not port.variadic:
+            fact = f"the input '{name}' takes one value, {len(references)} given"
             raise PlacedMistake(key.place, fact, code="in")
-    return {port.name: found[port.name] for port in ports if port.name in found}
+        values = tuple(resolve(reference, previous, frame) for reference in references)
+        found[name] = values if port.variadic else values[0]
+    return {name: found[name] for name in known if name in found}
 
 
 def by_order(
@@ -150,6 +152,13 @@ def place_of(spec: NodeSpec) -> Place:
 
 def signature(ports: Sequence[PortSpec]) -> str:
     """``inputs: q, k, v, keep?``."""
-    tensors = [p for p in ports if not p.slot]
-    names = (p.name + ("?" if p.optional else "") + ("…" if p.variadic else "") for p in tensors)
-    return f"inputs: {', '.join(names) or 'none'}"
+    return f"inputs: {listed(ports) or 'none'}"
+
+
+def listed(ports: Sequence[PortSpec], many: str = "…") -> str:
+    """The tensor ports, optional ones with ``?``."""
+    tensors = [port for port in ports if not port.slot]
+    return ", ".join(
+        port.name + ("?" if port.optional else "") + (many if port.variadic else "")
+        for port in tensors
+    )
