@@ -37,11 +37,12 @@ def within(a, b, slack=0.5):
     return low and a[2] <= b[2] + slack and a[3] <= b[3] + slack
 
 
-def sampled(curve, steps=16):
-    """Points along a curve, its tip included."""
+def sampled(curve):
+    """Points along a curve, four points apart or closer, its tip included."""
     found = []
     for i in range(0, len(curve.points) - 3, 3):
         a, b, c, d = curve.points[i : i + 4]
+        steps = max(4, round((math.dist(a, b) + math.dist(b, c) + math.dist(c, d)) / 4))
         for step in range(steps + 1):
             t = step / steps
             weights = ((1 - t) ** 3, 3 * (1 - t) ** 2 * t, 3 * (1 - t) * t * t, t**3)
@@ -125,7 +126,7 @@ def texts_in_figure(scene):
         if not within(rectangle(part.shape), whole):
             yield part.id
     for curve in scene.curves:
-        if not all(within((*p, *p), whole) for p in sampled(curve, 4)):
+        if not all(within((*p, *p), whole) for p in sampled(curve)):
             yield f"{curve.source} → {curve.target}"
     free = [*scene.texts, *(word for _, word in scene.legend)]
     for one, other in combinations(free, 2):

@@ -257,6 +257,18 @@ def test_a_folded_box_opens_the_level_that_shows_its_inside(opened):
 
 
 @needs_browser
+def test_many_levels_are_a_menu(chromium, tmp_path):
+    path = tmp_path / "page.html"
+    many = [(f"level {i}", SCENES["unet"]()) for i in range(6)]
+    path.write_text(page.paint(many, {"name": "U-Net"}), encoding="utf-8")
+    chromium.open(path, "#level=level+3")
+    assert chromium.run("document.querySelector('#levels select').value") == "3"
+    menu = "document.querySelector('#levels select')"
+    chromium.run(f"{menu}.value = 5; {menu}.dispatchEvent(new Event('change'))")
+    assert chromium.run("location.hash") == "#level=level+5"
+
+
+@needs_browser
 def test_the_keyboard_reaches_every_box(opened):
     tab = opened()
     tab.run("document.querySelector('[data-box=image]').focus()")

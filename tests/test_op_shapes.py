@@ -244,7 +244,7 @@ REFUSALS = [
         "constant", [], {"value": 0.5, "dtype": "int8"}),
     ("constant holds 'a', which is no number", "constant", [], {"value": "a"}),
     ("split needs either 'parts' or 'sizes'", "split", [(5,)], {"axis": 0}),
-    ("split into 0 parts; expected at least 1", "split", [(5,)], {"axis": 0, "parts": 0}),
+    ("split into 0 parts; expected 1 to 4096", "split", [(5,)], {"axis": 0, "parts": 0}),
     ("slice with the step 0; expected another number", "slice", [(5,)], {"axis": 0, "step": 0}),
     ("start T - 5 is negative for some sizes and not for others",
         "slice", [(T,)], {"axis": 0, "start": T - 5}),

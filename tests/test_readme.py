@@ -68,11 +68,19 @@ def test_a_block_that_uses_the_network_runs(folder, text):
 def test_a_python_block_runs(folder, text):
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-W", "error", "-c", text]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("text", [t for _, t in blocks("text")])
+@pytest.mark.parametrize("text", [t for w, t in blocks("text") if w.strip() == "draw"])
+def test_a_draw_section_of_the_readme_is_understood(folder, text):
+    vit = (ROOT / "graphs" / "vit.yaml").read_text("utf-8")
+    Path("vit.yaml").write_text(vit[: vit.index("draw:")] + text, "utf-8")
+    assert fw.check("vit.yaml") == []
+    assert fw.load("vit.yaml").draw(panels=True).found.scene.title == "ViT-B/16"
+
+
+@pytest.mark.parametrize("text", [t for w, t in blocks("text") if not w.strip()])
 def test_a_message_in_the_readme_is_the_real_one(folder, text):
     if text.startswith("my.yaml"):
         Path("my.yaml").write_text(first_model().replace("kernel:", "kernal:"), encoding="utf-8")

@@ -8,10 +8,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from framework.api.bundled import cached_weights
 from framework.api.inputs import InputReader, by_name, check_names, described, types_text
 from framework.api.read import check, label_file
 from framework.api.run import Run
+from framework.api.weights import StoredWeights
 from framework.errors import InputError, Problem, did_you_mean
 from framework.ir.graph import Graph
 from framework.ir.op import Array
@@ -49,7 +49,7 @@ class Model:
         self.document = document
         self.path = path
         self.seed = seed
-        self._given = weights
+        self._stored = StoredWeights(graph, document, weights, seed)
 
     def __repr__(self) -> str:
         inputs, outputs = types_text(self.inputs), types_text(self.outputs)
@@ -168,44 +168,12 @@ class Model:
     @property
     def weights_source(self) -> str:
         """Where the weights come from."""
-        if isinstance(self._given, Mapping):
-            return "given arrays"
-        if self._given is not None:
-            return os.fspath(self._given)
-        file = self.weights_file()
-        return f"seeded random (seed {self.seed})" if file is None else str(file)
+        return self._stored.source
 
-    def weights_file(self) -> Path | None:
-        """The file with the model's own weights, if it is there: pulled, or beside the model."""
-        spec = self.document.weights if self.document is not None else None
-        if spec is None or self.document is None:
-            return None
-        if spec.package is not None:
-            file = cached_weights(self.name, spec.sha256 if spec.sha256 else "unpinned")
-            return file if file.is_file() else None
-        return self.document.folder() / spec.file if spec.file is not None else None
-
-    @cached_property
+    @property
     def weights(self) -> dict[str, Array]:
         """The stored tensors by name: given, pulled, or drawn by the initialisers."""
-        from framework.runtime.weights import initial_weights, load_weights
-
-        if isinstance(self._given, Mapping):
-            return dict(self._given)
-        if self._given is not None:
-            return load_weights(self.ir, os.fspath(self._given), self._names(self._given))
-        file = self.weights_file()
-        if file is None:
-            return initial_weights(self.ir, self.seed)
-        spec = self.document.weights if self.document is not None else None
-        pulled = spec is None or spec.package is not None
-        return load_weights(self.ir, file, {} if pulled or spec is None else spec.names)
-
-    def _names(self, path: str | os.PathLike[str]) -> Mapping[str, object]:
-        """The name map of the model's file holds for foreign formats; ours need none."""
-        spec = self.document.weights if self.document is not None else None
-        foreign = Path(path).suffix.lower() in (".pth", ".pt")
-        return spec.names if spec is not None and foreign else {}
+        return self._stored.arrays
 
     def load_weights(
         self, path: str | os.PathLike[str], names: Mapping[str, object] | None = None
@@ -214,25 +182,17 @@ class Model:
 
         ``names`` maps foreign names by patterns: ``{"layers.{i}.w": "encoder.{i}.linear.weight"}``.
         """
-        from framework.runtime.weights import load_weights
+        self._stored.load(path, names)
+        self.__dict__.pop("session", None)
 
-        mapping = self._names(path) if names is None else names
-        self.set_weights(load_weights(self.ir, os.fspath(path), mapping), os.fspath(path))
-
-    def set_weights(self, weights: Mapping[str, Array], source: str | None = None) -> None:
+    def set_weights(self, weights: Mapping[str, Array]) -> None:
         """Replace all weights by these arrays, which must fit in name, shape and dtype."""
-        from framework.runtime.weights import check_weights
-
-        fitting = check_weights(self.ir, weights)
-        self._given = source if source is not None else fitting
-        self.__dict__["weights"] = fitting
+        self._stored.put(weights)
         self.__dict__.pop("session", None)
 
     def save_weights(self, path: str | os.PathLike[str]) -> None:
         """Write all weights to a `.safetensors` or `.npz` file, whole or not at all."""
-        from framework.runtime.weights import save_weights
-
-        save_weights(Path(path), self.weights)
+        self._stored.save(path)
 
     # ------------------------------------------------------------------ running
 

@@ -6,71 +6,30 @@ A connector runs from a site of one shape to a site of another, in one of PowerP
     curvedConnector2      a quarter turn: leaves one way, arrives across it
     curvedConnector3      an S, half of it on either side of the middle
 
-The adjustments of those forms and free forms are drawn otherwise or not at all by LibreOffice.
-So a lane, and whatever else none of the three resembles, is led through stops: dots as wide as
-the line, to which its pieces are glued, and by which a person can move the lane.
+Their adjustments are ignored by LibreOffice, so a lane beside a column is led through stops:
+dots as wide as the line, to which its pieces are glued, and by which a person can move it.
+A curve that resembles none of this is a free form: it looks right and is not glued.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from framework.draw.drawingml import NAMESPACES as XML
-from framework.draw.drawingml import Slide, line, named, shape_xml, xfrm
+from framework.draw.drawingml import NAMESPACES, Slide, line, named, shape_xml, xfrm
 from framework.draw.metrics import clean
 from framework.draw.scene import Curve, Point, Scene, Shape
+from framework.draw.sites import OVAL, SIDES, WAYS, End, Sites
 
-SITES = {
-    "box": {"top": 0, "left": 1, "bottom": 2, "right": 3},
-    "pill": {"top": 0, "left": 1, "bottom": 2, "right": 3},
-    "circle": {"top": 0, "left": 2, "bottom": 4, "right": 6},
-}
-WAYS = {"top": (0, -1), "right": (1, 0), "bottom": (0, 1), "left": (-1, 0)}
-SIDES = {way: side for side, way in WAYS.items()}
-STRAIGHT = 3.0  # points by which a line may miss the scene's curve
-NEAR = 14.0  # points by which an S or a quarter turn may
-GLUE = 1.0  # points from a frame's site within which a line is glued to it
-TURN = 26.0  # points of a quarter turn; LibreOffice makes waves of those below 15
-ROUNDING = 2  # EMU
+NEAR = 12.0  # points by which a connector may miss the scene's curve
+PLAIN = 1.5  # points by which a line may miss it without another form being tried
+TURN = 26.0  # points of a lane's quarter turn
+LEAST = 16.0  # points of each turn of a curve, on the slide: LibreOffice makes waves of less
 HEADS = {"sm": 2, "med": 3, "lg": 5}
+STRAIGHT, QUARTER, BOTH = "straightConnector1", "curvedConnector2", "curvedConnector3"
 
-
-@dataclass(frozen=True)
-class End:
-    """Where a piece begins or ends: on a side of a shape, ``radius`` points from ``centre``.
-
-    ``id`` is the number of the shape that it is glued to, 0 for none.
-    """
-
-    centre: Point
-    side: str
-    id: int = 0
-    kind: str = "box"
-    radius: float = 0.0
-
-    @property
-    def place(self) -> Point:
-        """The place of the end itself."""
-        (x, y), (dx, dy) = self.centre, WAYS[self.side]
-        return x + self.radius * dx, y + self.radius * dy
-
-    @property
-    def upright(self) -> bool:
-        """Does a line leave up or down?"""
-        return WAYS[self.side][0] == 0
-
-    def glue(self, tag: str) -> str:
-        """The XML that ties a connector to the shape."""
-        if not self.id:
-            return ""
-        return f'<a:{tag} id="{self.id}" idx="{SITES[self.kind][self.side]}"/>'
-
-    def across(self) -> End:
-        """Where the next piece leaves a stop: on its other side."""
-        return replace(self, side=opposite(self.side))
+Piece = tuple[Point, Point, Point, Point]
 
 
 class Connectors:
@@ -78,42 +37,45 @@ class Connectors:
 
     def __init__(self, slide: Slide, scene: Scene, outer: Mapping[str, Shape]) -> None:
         self.slide = slide
-        self.outer = outer
+        self.sites = Sites(outer, slide.ids, scene.curves)
         self.titles = {box.id: box.title for box in scene.boxes}
         self.titles |= {frame.id: frame.title.string for frame in scene.frames if frame.title}
 
     def of(self, curve: Curve) -> Iterator[str]:
-        """The shapes of a curve: one connector, or several with stops between them."""
-        start, end = self.end(curve, True), self.end(curve, False)
+        """The shapes of a curve: a connector, several with stops between them, or a free form."""
+        start, end = self.sites.end(curve, True), self.sites.end(curve, False)
         name = f"{self.title(curve.source)} → {self.title(curve.target)}"
-        ends = [start]
-        for place, side in stops(curve, start, end, self.slide.scale):
-            stop = self.slide.new_id()
-            yield self.stop(curve, place, stop, name)
-            ends.append(End(place, side, stop, "circle", curve.stroke / 2))
-        ends.append(end)
-        for i, (one, other) in enumerate(pairwise(ends)):
-            leaves = one if i == 0 else one.across()
-            yield self.piece(curve, leaves, other, name, other is end)
+        if start.side == end.side:
+            places = lane_stops(curve, start, end, self.slide.scale)
+            yield from self.lane(curve, start, end, places, name)
+            return
+        form, missed = best_form(curve, start, end, self.slide.scale)
+        if missed <= NEAR or curve.kind == "zoom":
+            yield self.piece(curve, start, end, name, form, last=True)
+        else:
+            yield self.free(curve, name)
 
     def title(self, id: str) -> str:
         """The title of a box or a frame."""
         return self.titles.get(id, id)
 
-    def end(self, curve: Curve, begin: bool) -> End:
-        """Where a curve begins or ends.
-
-        The line to a panel ends where the scene says: the panel's site is the middle of a side.
-        """
-        id = curve.source if begin else curve.target
-        side = curve.source_side if begin else curve.target_side
-        drawn = curve.points[0] if begin else curve.tip or curve.points[-1]
-        if id not in self.slide.ids:
-            return End(drawn, side)
-        place = site(self.outer[id], side)
-        if curve.kind == "zoom" and math.dist(place, drawn) > GLUE:
-            return End(drawn, side)
-        return End(place, side, self.slide.ids[id], self.outer[id].kind)
+    def lane(
+        self, curve: Curve, start: End, end: End, places: list[End], name: str
+    ) -> Iterator[str]:
+        """Connectors from stop to stop, or a free form where there is no room for stops."""
+        if not places:
+            yield self.free(curve, name)
+            return
+        leaves = start
+        for stop in places:
+            number = self.slide.new_id()
+            yield self.stop(curve, stop.centre, number, name)
+            comes = End(stop.centre, stop.side, (number, OVAL[stop.side]), curve.stroke / 2)
+            form = QUARTER if leaves is start else STRAIGHT
+            yield self.piece(curve, leaves, comes, name, form)
+            away = opposite(stop.side)
+            leaves = End(stop.centre, away, (number, OVAL[away]), curve.stroke / 2)
+        yield self.piece(curve, leaves, end, name, QUARTER, last=True)
 
     def stop(self, curve: Curve, place: Point, id: int, name: str) -> str:
         """A dot in the line."""
@@ -121,35 +83,59 @@ class Connectors:
         dot = Shape(x, y, curve.stroke, curve.stroke, curve.colour, "none", "circle", stroke=0)
         return shape_xml(self.slide, dot, named(self.slide, id, f"Stop of {name}"))
 
-    def piece(self, curve: Curve, start: End, end: End, name: str, last: bool) -> str:
+    def piece(
+        self, curve: Curve, start: End, end: End, name: str, form: str, last: bool = False
+    ) -> str:
         """One connector; only the last one has the head and says what the curve is."""
         about = named(self.slide, 0, name, described(curve, name) if last else "")
         ink = line(
             self.slide, curve.colour, curve.stroke, curve.dashed, head(curve) if last else ""
         )
-        glue = f"{start.glue('stCxn')}{end.glue('endCxn')}"
+        preset = f'<a:prstGeom prst="{form}"><a:avLst/></a:prstGeom>'
         return (
-            f"<p:cxnSp {XML}><p:nvCxnSpPr>{about}"
-            f"<p:cNvCxnSpPr>{glue}</p:cNvCxnSpPr><p:nvPr/></p:nvCxnSpPr>"
-            f"<p:spPr>{self.form(curve, start, end)}{ink}</p:spPr></p:cxnSp>"
+            f"<p:cxnSp {NAMESPACES}><p:nvCxnSpPr>{about}"
+            f"<p:cNvCxnSpPr>{start.xml('stCxn')}{end.xml('endCxn')}</p:cNvCxnSpPr><p:nvPr/>"
+            f"</p:nvCxnSpPr><p:spPr>{self.placed(start, end, form)}{preset}{ink}</p:spPr></p:cxnSp>"
         )
 
-    def form(self, curve: Curve, start: End, end: End) -> str:
-        """Place and preset of a piece."""
+    def placed(self, start: End, end: End, form: str) -> str:
+        """Where a connector is: its box, its flips, and for a curve its turn.
+
+        By itself a connector runs right and down. A curve that leaves up or down lies on its side
+        and is turned by 90° about its middle: its own way along is down the slide, its own way
+        across is to the left.
+        """
         (x, y), (u, v) = self.slide.point(start.place), self.slide.point(end.place)
-        aside = abs(u - x) if start.upright else abs(v - y)
-        if aside <= ROUNDING or is_straight(curve) or curve.kind == "zoom":
-            flips = flipped(u - x, v - y)
-            place = xfrm(min(x, u), min(y, v), abs(u - x), abs(v - y), flips)
-            return f"{place}{preset('straightConnector1')}"
-        name = "curvedConnector2" if start.upright != end.upright else "curvedConnector3"
-        return f"{turned((x, y), (u, v), start.upright)}{preset(name)}"
+        upright = start.upright and form != STRAIGHT
+        along, across = (v - y, x - u) if upright else (u - x, v - y)
+        width, height = abs(along), abs(across)
+        more = ' rot="5400000"' if upright else ""
+        more += ' flipH="1"' if along < 0 else ""
+        more += ' flipV="1"' if across < 0 else ""
+        return xfrm((x + u - width) // 2, (y + v - height) // 2, width, height, more)
 
-
-def site(shape: Shape, side: str) -> Point:
-    """The place where connectors touch a side: its middle."""
-    (x, y), (dx, dy) = shape.centre, WAYS[side]
-    return x + dx * shape.width / 2, y + dy * shape.height / 2
+    def free(self, curve: Curve, name: str) -> str:
+        """A free form that follows the scene's curve to the tip."""
+        points = [*curve.points, *([] if curve.tip is None else [curve.tip])]
+        places = [self.slide.point(point) for point in points]
+        left, top = min(x for x, _ in places), min(y for _, y in places)
+        width, height = max(x for x, _ in places) - left, max(y for _, y in places) - top
+        spots = [f'<a:pt x="{x - left}" y="{y - top}"/>' for x, y in places]
+        path = f"<a:moveTo>{spots[0]}</a:moveTo>"
+        for i in range(1, len(curve.points), 3):
+            path += f"<a:cubicBezTo>{''.join(spots[i : i + 3])}</a:cubicBezTo>"
+        path += "" if curve.tip is None else f"<a:lnTo>{spots[-1]}</a:lnTo>"
+        form = (
+            "<a:custGeom><a:avLst/><a:gdLst/><a:ahLst/><a:cxnLst/>"
+            '<a:rect l="0" t="0" r="r" b="b"/><a:pathLst>'
+            f'<a:path w="{width}" h="{height}" fill="none">{path}</a:path></a:pathLst></a:custGeom>'
+        )
+        ink = line(self.slide, curve.colour, curve.stroke, curve.dashed, head(curve))
+        return (
+            f"<p:sp {NAMESPACES}><p:nvSpPr>{named(self.slide, 0, name, described(curve, name))}"
+            f"<p:cNvSpPr/><p:nvPr/></p:nvSpPr><p:spPr>{xfrm(left, top, width, height)}{form}"
+            f"<a:noFill/>{ink}</p:spPr></p:sp>"
+        )
 
 
 def opposite(side: str) -> str:
@@ -158,96 +144,72 @@ def opposite(side: str) -> str:
     return SIDES[-dx, -dy]
 
 
-def preset(name: str) -> str:
-    """A preset geometry."""
-    return f'<a:prstGeom prst="{name}"><a:avLst/></a:prstGeom>'
-
-
-def flipped(along: int, across: int) -> str:
-    """Attributes that mirror a connector, which by itself runs right and down."""
-    flips = ' flipH="1"' if along < 0 else ""
-    return flips + (' flipV="1"' if across < 0 else "")
-
-
-def turned(start: tuple[int, int], end: tuple[int, int], upright: bool) -> str:
-    """The place of a connector that leaves sideways, or up or down if ``upright``.
-
-    An upright one lies on its side and is turned by 90° about its middle: its own way along is
-    down the slide, its own way across is to the left.
-    """
-    (x, y), (u, v) = start, end
-    along, across = (v - y, x - u) if upright else (u - x, v - y)
-    width, height = abs(along), abs(across)
-    left, top = (x + u - width) // 2, (y + v - height) // 2
-    turn = ' rot="5400000"' if upright else ""
-    return xfrm(left, top, width, height, turn + flipped(along, across))
-
-
-def stops(curve: Curve, start: End, end: End, scale: float) -> list[tuple[Point, str]]:
-    """Places that a curve must be led through, and the side on which it comes in."""
-    if curve.kind == "zoom" or is_straight(curve):
-        return []
-    if start.side == end.side:
-        return lane_stops(curve, start, end, scale)
-    form = [start.place, *form_points(start, end)]
-    missed = max(sampled(curve), key=lambda point: nearest(point, form))
-    if nearest(missed, form) < NEAR or start.upright != end.upright:
-        return []
-    return [(missed, opposite(start.side))]
-
-
-def lane_stops(curve: Curve, start: End, end: End, scale: float) -> list[tuple[Point, str]]:
-    """Where a lane begins and ends, or its middle if it is short."""
+def lane_stops(curve: Curve, start: End, end: End, scale: float) -> list[End]:
+    """Where a lane begins and ends, or its middle if it is short; none without room."""
     axis = 1 if start.upright else 0
     sign = sum(WAYS[start.side])
     far = sign * max(sign * point[axis] for point in sampled(curve))
     first, last = start.place[1 - axis], end.place[1 - axis]
     way = 1 if last > first else -1
+    out = min(sign * (far - end.place[axis]), sign * (far - start.place[axis]))
+    if min(out, abs(last - first) / 2) * scale < LEAST:
+        return []
     turn = way * TURN / scale
     places = [first + turn, last - turn]
     if way * (places[1] - places[0]) < abs(turn):
         places = [(first + last) / 2]
     comes = SIDES[(-way, 0) if start.upright else (0, -way)]
-    return [((place, far) if start.upright else (far, place), comes) for place in places]
+    return [End((place, far) if start.upright else (far, place), comes) for place in places]
 
 
-def form_points(start: End, end: End) -> Iterator[Point]:
-    """Points along the S or the quarter turn between two ends."""
-    (x, y), (u, v) = start.place, end.place
-    middle = ((x + u) / 2, (y + v) / 2)
-    if start.upright and end.upright:
-        curve = ((x, (y + middle[1]) / 2), ((x + middle[0]) / 2, middle[1]), middle)
-        back = ((u, (v + middle[1]) / 2), ((u + middle[0]) / 2, middle[1]))
-    elif not start.upright and not end.upright:
-        curve = (((x + middle[0]) / 2, y), (middle[0], (y + middle[1]) / 2), middle)
-        back = (((u + middle[0]) / 2, v), (middle[0], (v + middle[1]) / 2))
-    else:
+def best_form(curve: Curve, start: End, end: End, scale: float) -> tuple[str, float]:
+    """The form nearest to a curve, and by how much it misses it where it misses it most."""
+    drawn = list(sampled(curve))
+    forms = {STRAIGHT: list(along(line_piece(start.place, end.place)))}
+    (x, y), (u, v), (dx, dy) = start.place, end.place, WAYS[start.side]
+    ahead = ((u - x) * dx + (v - y) * dy) * scale
+    aside = (abs((u - x) * dy) + abs((v - y) * dx)) * scale
+    if start.upright == end.upright and ahead >= 2 * LEAST:
+        forms[BOTH] = [point for piece in bend(start, end) for point in along(piece)]
+    elif start.upright != end.upright and min(ahead, aside) >= LEAST:
         corner = (x, v) if start.upright else (u, y)
-        yield from along((start.place, halfway(start.place, corner), halfway(corner, end.place),
-                          end.place))  # fmt: skip
-        return
-    yield from along((start.place, *curve))
-    yield from along((middle, back[1], back[0], end.place))
+        turn = (start.place, between(start.place, corner), between(corner, end.place), end.place)
+        forms[QUARTER] = list(along(turn))
+    missed = {name: max(nearest(place, form) for place in drawn) for name, form in forms.items()}
+    best = STRAIGHT if missed[STRAIGHT] < PLAIN else min(missed, key=missed.__getitem__)
+    return best, missed[best]
 
 
-def halfway(one: Point, other: Point) -> Point:
-    """The point in the middle."""
+def bend(start: End, end: End) -> tuple[Piece, Piece]:
+    """The halves of an S."""
+    (x, y), (u, v) = start.place, end.place
+    p, q = (x + u) / 2, (y + v) / 2
+    if start.upright:
+        first, last = ((x, (y + q) / 2), ((x + p) / 2, q)), (((u + p) / 2, q), (u, (v + q) / 2))
+    else:
+        first, last = (((x + p) / 2, y), (p, (y + q) / 2)), ((p, (v + q) / 2), ((u + p) / 2, v))
+    return (start.place, *first, (p, q)), ((p, q), *last, end.place)
+
+
+def between(one: Point, other: Point) -> Point:
+    """The point half-way."""
     return (one[0] + other[0]) / 2, (one[1] + other[1]) / 2
 
 
 def nearest(place: Point, points: list[Point]) -> float:
-    """Distance to the nearest of some points."""
-    return min(math.dist(place, point) for point in points)
+    """Distance to the nearest line between neighbouring points."""
+    return min(off(place, one, other) for one, other in pairwise(points))
 
 
-def is_straight(curve: Curve) -> bool:
-    """Does the curve stay close to the line from its start to its end?"""
-    (x, y), (u, v) = curve.points[0], curve.tip or curve.points[-1]
-    length = math.hypot(u - x, v - y)
-    if length == 0:
-        return True
-    off = (abs((u - x) * (q - y) - (v - y) * (p - x)) / length for p, q in sampled(curve))
-    return max(off) < STRAIGHT
+def off(place: Point, one: Point, other: Point) -> float:
+    """Distance from a place to the line from one point to another."""
+    (x, y), (u, v) = one, other
+    square = (u - x) ** 2 + (v - y) ** 2
+    share = 0.0
+    if square > 0:
+        share = ((place[0] - x) * (u - x) + (place[1] - y) * (v - y)) / square
+        share = min(1.0, max(0.0, share))
+    return math.dist(place, (x + share * (u - x), y + share * (v - y)))
 
 
 def sampled(curve: Curve) -> Iterator[Point]:
@@ -258,7 +220,13 @@ def sampled(curve: Curve) -> Iterator[Point]:
         start = end
 
 
-def along(piece: tuple[Point, Point, Point, Point]) -> Iterator[Point]:
+def line_piece(start: Point, end: Point) -> Piece:
+    """A line as a Bézier piece."""
+    middle = between(start, end)
+    return start, middle, middle, end
+
+
+def along(piece: Piece) -> Iterator[Point]:
     """Nine points of a Bézier piece."""
     for step in range(9):
         t = step / 8

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from framework.errors import Place
@@ -74,16 +74,32 @@ class Panel:
     rows: list[tuple[str, ...]] = field(default_factory=list)
     """Units that stand side by side."""
     pairs: set[tuple[str, str]] = field(default_factory=set, repr=False)
+    ends: dict[str, list[Link]] = field(default_factory=dict, repr=False)
+    """The arrows by the unit that they end at; kept by `link`."""
 
     def link(self, source: str, target: str, type_: TensorType | None) -> None:
         """Add an arrow, once for each pair."""
         if source != target and (source, target) not in self.pairs:
             self.pairs.add((source, target))
-            self.links.append(Link(source, target, type_))
+            self.append(Link(source, target, type_))
+
+    def append(self, link: Link) -> None:
+        """Add an arrow."""
+        self.links.append(link)
+        self.ends.setdefault(link.target, []).append(link)
 
     def into(self, unit: str) -> list[Link]:
         """The arrows that end at a unit."""
-        return [link for link in self.links if link.target == unit]
+        return self.ends.get(unit, [])
+
+    def copy(self) -> Panel:
+        """The same panel with units and arrows of its own, which may be changed."""
+        links = [replace(link) for link in self.links]
+        units = {name: replace(unit) for name, unit in self.units.items()}
+        found = replace(self, units=units, links=[], ends={})
+        for link in links:
+            found.append(link)
+        return found
 
 
 @dataclass

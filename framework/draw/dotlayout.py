@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
-from framework.draw.diagram import Link, Panel, Unit
+from framework.draw.diagram import Group, Link, Panel, Unit
 from framework.draw.measure import Measured
 
 INCH = 72.0
@@ -54,6 +55,8 @@ class LayoutDot:
         self.spine = spine(panel)
         self.level: list[tuple[str, str]] = []
         self.lifted: set[tuple[str, str]] = set()
+        self.aside: Mapping[str, str] = {}
+        """Units that the engine does not place."""
 
     def text(self) -> str:
         """The whole graph."""
@@ -65,25 +68,45 @@ class LayoutDot:
             *self.inside(None),
             *(self.rank(*pair) for pair in self.level),
             *(self.row(units) for units in self.panel.rows),
-            *(self.edge(link) for link in self.panel.links if link.kind == "flow"),
+            *(self.edge(link) for link in self.panel.links if self.is_seen(link)),
             "}",
         ]
         return "\n".join(lines)
 
+    def is_seen(self, link: Link) -> bool:
+        """Does the engine know of an arrow?"""
+        return link.kind == "flow" and link.source not in self.aside
+
+    @cached_property
+    def units_in(self) -> dict[str | None, list[str]]:
+        """The units that lie directly in each frame."""
+        found: dict[str | None, list[str]] = {}
+        for unit in self.panel.units:
+            if unit not in self.aside:
+                found.setdefault(self.group_of(unit), []).append(unit)
+        return found
+
+    @cached_property
+    def groups_in(self) -> dict[str | None, list[Group]]:
+        """The frames that lie directly in each frame."""
+        found: dict[str | None, list[Group]] = {}
+        for group in self.panel.groups.values():
+            found.setdefault(group.parent, []).append(group)
+        return found
+
     def inside(self, group: str | None) -> list[str]:
         """Units and frames that lie directly in a frame (None: in none)."""
-        lines = [self.node(unit) for unit in self.panel.units if self.group_of(unit) == group]
-        for inner in self.panel.groups.values():
-            if inner.parent == group:
-                width = max(40.0, self.title_width(inner.id))
-                table = (
-                    f'<<TABLE BORDER="0" FIXEDSIZE="TRUE" WIDTH="{width:.0f}" '
-                    f'HEIGHT="{TITLE_ROOM:.0f}"><TR><TD></TD></TR></TABLE>>'
-                )
-                lines.append(f"subgraph {quoted('cluster_' + inner.id)} {{")
-                lines.append(f"margin=12; label={table};")
-                lines += self.inside(inner.id)
-                lines.append("}")
+        lines = [self.node(unit) for unit in self.units_in.get(group, ())]
+        for inner in self.groups_in.get(group, ()):
+            width = max(40.0, self.title_width(inner.id))
+            table = (
+                f'<<TABLE BORDER="0" FIXEDSIZE="TRUE" WIDTH="{width:.0f}" '
+                f'HEIGHT="{TITLE_ROOM:.0f}"><TR><TD></TD></TR></TABLE>>'
+            )
+            lines.append(f"subgraph {quoted('cluster_' + inner.id)} {{")
+            lines.append(f"margin=12; label={table};")
+            lines += self.inside(inner.id)
+            lines.append("}")
         return lines
 
     def title_width(self, group: str) -> float:

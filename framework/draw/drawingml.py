@@ -100,21 +100,20 @@ def geometry(shape: Shape) -> str:
 
 
 def shape_xml(
-    slide: Slide, shape: Shape, names: str, lines: Sequence[Text] = (), text_box: bool = False
+    slide: Slide, shape: Shape, names: str, lines: Sequence[Text] = (), form: str = ""
 ) -> str:
-    """A shape with its text; ``names`` is from `named`."""
+    """A shape with its text; ``names`` is from `named`, ``form`` a geometry of its own."""
     look = f"{fill(shape.fill)}{line(slide, shape.border, shape.stroke, shape.dashed)}"
-    kind = '<p:cNvSpPr txBox="1"/>' if text_box else "<p:cNvSpPr/>"
     return (
-        f"<p:sp {NAMESPACES}><p:nvSpPr>{names}{kind}<p:nvPr/></p:nvSpPr>"
-        f"<p:spPr>{frame_of(slide, shape)}{geometry(shape)}{look}</p:spPr>"
+        f"<p:sp {NAMESPACES}><p:nvSpPr>{names}<p:cNvSpPr/><p:nvPr/></p:nvSpPr>"
+        f"<p:spPr>{frame_of(slide, shape)}{form if form else geometry(shape)}{look}</p:spPr>"
         f"{body(slide, shape, lines)}</p:sp>"
     )
 
 
 def text_xml(slide: Slide, text: Text, name: str) -> str:
     """A line of text on its own."""
-    return shape_xml(slide, around(text), named(slide, 0, name), [text], text_box=True)
+    return shape_xml(slide, around(text), named(slide, 0, name), [text])
 
 
 def title_xml(slide: Slide, text: Text) -> str:
@@ -143,23 +142,20 @@ def around(text: Text, spare: float = 2.0) -> Shape:
 def body(slide: Slide, shape: Shape, lines: Sequence[Text]) -> str:
     """The text of a shape, at the places of the scene's lines.
 
-    A paragraph is centred in the shape less its insets: text whose middle is d points right of
-    the shape's gets 2d more on the left.
+    A paragraph is centred in the shape less its insets and margins: text whose middle is d
+    points right of the shape's gets 2d more on the left.
     """
-    insets = f"{sideways(slide, shape, lines)} {downwards(slide, shape, lines)}"
+    shifts = [2 * (line.x - shape.centre[0]) if line.anchor == "middle" else 0 for line in lines]
+    least = min(shifts, default=0.0)
+    left, right = max(0, slide.length(least)), max(0, slide.length(-least))
+    insets = f'lIns="{left}" rIns="{right}" {downwards(slide, shape, lines)}'
     start = f'<a:bodyPr wrap="none" {insets} anchor="ctr" rtlCol="0"><a:noAutofit/></a:bodyPr>'
-    paragraphs = [paragraph(slide, text, gap(lines, i)) for i, text in enumerate(lines)]
+    paragraphs = [
+        paragraph(slide, text, gap(lines, i), shift - least)
+        for i, (text, shift) in enumerate(zip(lines, shifts, strict=True))
+    ]
     empty = '<a:p><a:endParaRPr lang="en-US" dirty="0"/></a:p>'
     return f"<p:txBody>{start}<a:lstStyle/>{''.join(paragraphs) or empty}</p:txBody>"
-
-
-def sideways(slide: Slide, shape: Shape, lines: Sequence[Text]) -> str:
-    """The insets at the left and the right."""
-    if not lines or lines[0].anchor != "middle":
-        return 'lIns="0" rIns="0"'
-    shift = 2 * (lines[0].x - shape.centre[0])
-    left, right = max(0, slide.length(shift)), max(0, slide.length(-shift))
-    return f'lIns="{left}" rIns="{right}"'
 
 
 def downwards(slide: Slide, shape: Shape, lines: Sequence[Text]) -> str:
@@ -183,8 +179,8 @@ def gap(lines: Sequence[Text], index: int) -> float:
     return max(0.0, text.y - above.y - usual)
 
 
-def paragraph(slide: Slide, text: Text, before: float) -> str:
-    """One line; sizes are in 1/100 point."""
+def paragraph(slide: Slide, text: Text, before: float, margin: float) -> str:
+    """One line, ``before`` points below the one above; sizes are in 1/100 point."""
     space = f'<a:spcBef><a:spcPts val="{round(100 * before * slide.scale)}"/></a:spcBef>'
     spacing = f'<a:lnSpc><a:spcPct val="100000"/></a:lnSpc>{space}'
     weight = ' b="1"' if text.bold else ' b="0"'
@@ -192,7 +188,7 @@ def paragraph(slide: Slide, text: Text, before: float) -> str:
     fonts = "".join(f'<a:{kind} typeface="{FONT}"/>' for kind in ("latin", "cs"))
     run = f'<a:rPr lang="en-US" sz="{size}"{weight} dirty="0">{fill(text.colour)}{fonts}</a:rPr>'
     words = f"<a:r>{run}<a:t>{escape(clean(text.string))}</a:t></a:r>"
-    options = f'marL="0" indent="0" algn="{ALIGN[text.anchor]}"'
+    options = f'marL="{slide.length(margin)}" indent="0" algn="{ALIGN[text.anchor]}"'
     return f"<a:p><a:pPr {options}>{spacing}<a:buNone/></a:pPr>{words}</a:p>"
 
 

@@ -13,7 +13,7 @@ import sysconfig
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +60,9 @@ def program() -> str:
     return system
 
 
+@lru_cache(maxsize=64)
 def lay_out(dot: str) -> Layout:
-    """Run the engine on DOT text."""
+    """Run the engine on DOT text; candidates for a figure often agree in a panel."""
     import graphviz.backend
 
     path = program()

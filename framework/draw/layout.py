@@ -8,7 +8,9 @@ from dataclasses import dataclass, field, replace
 from framework.draw.diagram import Diagram, Link
 from framework.draw.measure import BADGE_GAP, LINE_GAP, Measured, badge_width
 from framework.draw.metrics import text_width
-from framework.draw.panellayout import PanelLayout, PanelPlacer, Placed, Route
+from framework.draw.labels import group_title
+from framework.draw.panellayout import PanelPlacer
+from framework.draw.placed import PanelLayout, Placed, Route
 from framework.draw.route import line
 from framework.draw.scene import Box, Curve, Frame, Point, Scene, Shape, Text
 from framework.draw.style import Look, Style
@@ -155,10 +157,10 @@ class Assembly:
         """The frame of a block that is drawn open."""
         found = layout.panel.groups[group]
         look = self.style.attention_frame if found.attention else self.style.frame
-        label = found.title if found.count == 1 else f"{found.title}  ×{found.count}"
-        title = Text(
-            x + 12, y + 20, label, self.style.name_size, self.style.text, True, "start"
-        )
+        at_x, at_y = layout.titles[group]
+        moved = (at_x + x - layout.frames[group][0], at_y + y - layout.frames[group][1])
+        label = group_title(found)
+        title = Text(*moved, label, self.style.name_size, self.style.text, True, "start")
         shape = replace(framed(look, x, y, width, height), double=found.count > 1)
         parent = found.parent if found.parent else None
         outer = layout.panel.id if layout is not self.layouts[0] else None

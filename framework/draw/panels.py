@@ -89,7 +89,7 @@ class PanelBuilder:
         if node.op.name == "add" and len(inputs) == 2:
             return Unit("", "+", "add", "add", nodes=(node.name,), doc=node.doc or "")
         title, facts = op_title(node, inputs), op_facts(node, inputs)
-        if not is_generated(node):
+        if not is_generated(node) and not is_terse(node):
             facts = ", ".join(filter(None, (title, facts)))
             title = words(node.name.rpartition(".")[2])
         if given is not None:
@@ -169,13 +169,17 @@ class PanelBuilder:
         if self.folding.inside(source.node):
             return self.folding.unit(source.node)
         port = f"{PORT}{panel.id}:{self.folding.repeats.canonical(source.node)}"
-        known = [unit for unit in panel.units if unit.startswith(PORT)]
         if port not in panel.units:
-            last = source.node.rpartition(".")[2]
-            title = "x" if not known else words(last)
+            known = any(unit.startswith(PORT) for unit in panel.units)
+            title = self.port_title(source.node) if known else "x"
             kind = "port" if len(title) == 1 else "input"
             panel.units[port] = Unit(port, title, "input", kind, type=type_)
         return port
+
+    def port_title(self, name: str) -> str:
+        """What comes from outside: its name; the user's title where nothing is computed."""
+        title = words(name.rpartition(".")[2])
+        return title if self.graph.wires_of(name) else self.titled(name, title)
 
     def outputs(self, panel: Panel) -> None:
         """A box for each named output."""
@@ -190,6 +194,11 @@ class PanelBuilder:
                 continue
             panel.units[unit] = Unit(unit, title, "output", "output", type=type_)
             panel.link(last.id, unit, type_)
+
+
+def is_terse(node: Node) -> bool:
+    """Is the node's id a letter or two, which only the file's own references need?"""
+    return len(node.name.rpartition(".")[2].rstrip("0123456789")) == 1
 
 
 def classify(panel: Panel) -> None:

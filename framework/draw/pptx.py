@@ -27,8 +27,9 @@ from framework.draw.drawingml import (
 )
 from framework.draw.metrics import clean
 from framework.draw.nesting import Nesting
-from framework.draw.parts import fitted, outlines
+from framework.draw.parts import fitted, outlines, radius
 from framework.draw.scene import Box, Curve, Frame, Scene, Shape, Text
+from framework.draw.sites import geometry_with
 from framework.errors import InputError
 
 if TYPE_CHECKING:
@@ -155,9 +156,8 @@ class SlidePainter:
     def frame(self, frame: Frame) -> str:
         """A panel: a group of its background, its title and what it holds."""
         title = frame.title.string if frame.title else "Frame"
-        back = shape_xml(
-            self.slide, frame.shape, named(self.slide, self.slide.ids[frame.id], f"{title} frame")
-        )
+        names = named(self.slide, self.slide.ids[frame.id], f"{title} frame")
+        back = shape_xml(self.slide, frame.shape, names, (), self.form(frame.id))
         words = [text_xml(self.slide, frame.title, f"{title} title")] if frame.title else []
         inside = list(self.inside(frame.id))
         names = named(self.slide, 0, title, f"Panel: {title}")
@@ -166,19 +166,24 @@ class SlidePainter:
     def box(self, box: Box) -> str:
         """A box; with a badge or a second outline it is a group."""
         *behind, front = outlines(box.shape)
-        glued = self.slide.ids[box.id]
+        glued, form = self.slide.ids[box.id], self.form(box.id)
         about = ". ".join(filter(None, (box.title, box.description)))
-        parts = [
-            shape_xml(self.slide, back, named(self.slide, glued, f"{box.title} outline"))
-            for back in behind
-        ]
+        parts = []
+        for back in behind:
+            names = named(self.slide, glued, f"{box.title} outline")
+            parts.append(shape_xml(self.slide, back, names, (), form))
         names = named(self.slide, 0 if behind else glued, box.title, about)
-        parts.append(shape_xml(self.slide, front, names, box.lines))
+        parts.append(shape_xml(self.slide, front, names, box.lines, "" if behind else form))
         parts += [self.badge(*box.badge)] if box.badge else []
         if len(parts) == 1:
             return parts[0]
         group = named(self.slide, 0, f"{box.title} group", about)
         return group_xml(self.slide, group, self.outer[box.id], parts)
+
+    def form(self, id: str) -> str:
+        """The geometry of a box or frame that arrows touch beside the middles of its sides."""
+        extra, shape = self.connectors.sites.extra.get(id), self.outer[id]
+        return geometry_with(shape, radius(shape), extra) if extra else ""
 
     def badge(self, pill: Shape, text: Text) -> str:
         """The pill on a box, such as ×12."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from framework.ir.dims import Size
 from framework.ir.graph import Input, Node
@@ -109,31 +109,58 @@ def op_facts(node: Node, inputs: Sequence[TensorType]) -> str:
 
 def fact_text(node: Node, name: str, value: object, inputs: Sequence[TensorType]) -> str:
     """One attribute in a few words; what the shape beside the box says is left out."""
-    if name == "out" and node.op.category == "linear" and inputs:
-        return f"{inputs[0].shape[-1]} → {value}"
-    if name == "out":
+    if name in UNSAID:
         return ""
-    if name == "count":
-        return f"{value} → {node.outputs[0].shape[-1]}"
-    if name == "value" and isinstance(value, float):
-        return f"fill {value:g}".replace("-inf", "−∞").replace("inf", "∞")
-    if name == "by":
-        return f"× {value:.4g}"
-    if name == "heads":
-        width = node.outputs[0].shape[-1]
-        per_head = f", d = {width // value}" if isinstance(value, int) and value else ""
-        return f"{value} heads{per_head}"
-    if name in ("eps", "axis", "shape", "perm", "length", "size", "axes", "width", "p"):
-        return ""
-    if name == "groups" and inputs and value == inputs[0].shape[1]:
-        return "depthwise"
+    special = FACTS.get(name)
+    if special is not None:
+        return special(node, value, inputs)
     if isinstance(value, bool):
-        return name.replace("_", " ") if value else ""
+        return spaced(name) if value else ""
     if isinstance(value, str):
         return value
     if isinstance(value, tuple):
-        value = "×".join(map(str, value))
-    return f"{name.replace('_', ' ')} {value:g}" if isinstance(value, float) else f"{name} {value}"
+        return f"{spaced(name)} {'×'.join(map(str, value))}"
+    return f"{spaced(name)} {value:g}" if isinstance(value, float) else f"{spaced(name)} {value}"
+
+
+def spaced(name: str) -> str:
+    """An attribute's name as words."""
+    return name.replace("_", " ")
+
+
+def out_fact(node: Node, value: object, inputs: Sequence[TensorType]) -> str:
+    """``768 → 3072`` for a linear map; for others the shape says it."""
+    return f"{inputs[0].shape[-1]} → {value}" if node.op.category == "linear" and inputs else ""
+
+
+def heads_fact(node: Node, value: object, inputs: Sequence[TensorType]) -> str:
+    """``12 heads, d = 64``."""
+    width = node.outputs[0].shape[-1]
+    return f"{value} heads, d = {width // value}" if isinstance(value, int) else f"{value} heads"
+
+
+def groups_fact(node: Node, value: object, inputs: Sequence[TensorType]) -> str:
+    """``depthwise`` where every channel is a group of its own."""
+    return "depthwise" if inputs and value == inputs[0].shape[1] else f"{value} groups"
+
+
+def fill_fact(node: Node, value: object, inputs: Sequence[TensorType]) -> str:
+    """``fill −∞``."""
+    return f"fill {value}".replace("-inf", "−∞").replace("inf", "∞")
+
+
+FACTS: dict[str, Callable[[Node, object, Sequence[TensorType]], str]] = {
+    "out": out_fact,
+    "heads": heads_fact,
+    "groups": groups_fact,
+    "value": fill_fact,
+    "count": lambda node, value, inputs: f"{value} → {node.outputs[0].shape[-1]}",
+    "by": lambda node, value, inputs: f"× {value:.4g}",
+}
+"""Attributes that are said in other words than their own name."""
+
+UNSAID = ("eps", "axis", "shape", "perm", "length", "size", "axes", "width", "p")
+"""Attributes that a figure does not show."""
 
 
 def summary(nodes: Iterable[tuple[Node, Sequence[TensorType]]]) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
-from framework.draw.panellayout import PanelLayout, Placed, Route
+from framework.draw.labels import place_titles
+from framework.draw.placed import PanelLayout, Placed, Route
 from framework.draw.route import polyline, trimmed
 from framework.draw.scene import Point
 from framework.draw.style import Style
@@ -14,44 +16,64 @@ COLUMN_GAP = 44.0
 TURN = 13.0
 """Distance of the joining arrow from the boxes above and below it."""
 
+UNEVEN = 0.3
+"""A cut lies at most so far from where columns would be equal, in heights of a column."""
+
+NARROW = 10.0
+"""An arrow needs so much free width on both sides."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A stretch of the old column and where it goes; edges are those after the move."""
+
+    low: float
+    high: float
+    shift: Point
+    left: float
+    bottom: float
+
 
 def wrapped(layout: PanelLayout, columns: int, style: Style) -> PanelLayout:
     """The panel in up to ``columns`` columns of about equal height."""
-    left, top, right, bottom = layout.extent(style)
+    _, top, _, bottom = layout.extent(style)
     cuts = chosen_cuts(possible_cuts(layout), top, bottom, columns)
     if not cuts:
         return layout
-    edges = [top - 1, *cuts, bottom + 1]
-    shifts: list[Point] = []
-    lefts: list[float] = []
-    x = 0.0
-    for low, high in zip(edges, edges[1:], strict=False):
-        narrow, first, wide = column_extent(layout, low, high, style)
-        shifts.append((x - narrow, top - first))
-        lefts.append(x)
-        x += wide - narrow + COLUMN_GAP
+    parts = list(stretches(layout, [top - 1, *cuts, bottom + 1], top, style))
+    column_of = {name: column(cuts, box.y) for name, box in layout.boxes.items()}
     out = PanelLayout(layout.panel, layout.direction)
-    column_of = {name: column(edges, box.y) for name, box in layout.boxes.items()}
     for name, box in layout.boxes.items():
-        dx, dy = shifts[column_of[name]]
+        dx, dy = parts[column_of[name]].shift
         out.boxes[name] = replace(box, x=box.x + dx, y=box.y + dy)
     for group, (gx, gy, width, height) in layout.frames.items():
-        dx, dy = shifts[column(edges, gy + height / 2)]
+        dx, dy = parts[column(cuts, gy + height / 2)].shift
         out.frames[group] = (gx + dx, gy + dy, width, height)
-    lowest = max(box.bottom for box in out.boxes.values())
-    lowest = max([lowest, *(y + h for _, y, _, h in out.frames.values())])
     for route in layout.routes:
         source, target = column_of[route.link.source], column_of[route.link.target]
         if source == target:
-            out.routes.append(moved(route, *shifts[source]))
+            out.routes.append(moved(route, *parts[source].shift))
         else:
-            gap = lefts[target] - COLUMN_GAP / 2
-            out.routes.append(turned(route, out, gap, (lowest, top)))
+            out.routes.append(turned(route, out, parts[source], parts[target].left, top))
+    place_titles(out, style)
     return out
 
 
+def stretches(
+    layout: PanelLayout, edges: Sequence[float], top: float, style: Style
+) -> list[Column]:
+    """The columns from left to right."""
+    found: list[Column] = []
+    x = 0.0
+    for low, high in pairwise(edges):
+        left, first, right, last = part_of(layout, low, high).extent(style)
+        found.append(Column(low, high, (x - left, top - first), x, last + top - first))
+        x += right - left + COLUMN_GAP
+    return found
+
+
 def possible_cuts(layout: PanelLayout) -> list[float]:
-    """Heights between two ranks that no box, frame or lane crosses."""
+    """Heights between two ranks that no box, frame or lane crosses, and one arrow alone."""
     spans = [(box.top, box.bottom) for box in layout.boxes.values()]
     spans += [(y, y + height) for _, y, _, height in layout.frames.values()]
     for route in layout.routes:
@@ -65,39 +87,54 @@ def possible_cuts(layout: PanelLayout) -> list[float]:
         if low > reach:
             cuts.append((low + reach) / 2)
         reach = max(reach, high)
-    return cuts
+    return [cut for cut in cuts if is_simple(layout, cut)]
+
+
+def is_simple(layout: PanelLayout, cut: float) -> bool:
+    """Does a single arrow cross, which can leave its column below and enter the next above?"""
+    boxes = layout.boxes
+    crossing = [
+        route.link for route in layout.routes
+        if boxes[route.link.source].y < cut < boxes[route.link.target].y
+    ]  # fmt: skip
+    if len(crossing) != 1:
+        return False
+    source, target = boxes[crossing[0].source], boxes[crossing[0].target]
+    return not any(
+        (abs(box.x - end.x) < box.size.width / 2 + NARROW and low < box.y < high)
+        for end, low, high in ((source, source.bottom, cut), (target, cut, target.top))
+        for box in boxes.values()
+    )
 
 
 def chosen_cuts(cuts: Sequence[float], top: float, bottom: float, columns: int) -> list[float]:
-    """The cuts nearest to equal heights, each once."""
+    """The cuts nearest to equal heights; none if the columns would be too unequal."""
     height = (bottom - top) / columns
     found: list[float] = []
     for number in range(1, columns):
         wanted = top + number * height
-        free = [cut for cut in cuts if cut not in found and (not found or cut > found[-1])]
-        if free:
-            found.append(min(free, key=lambda cut: abs(cut - wanted)))
-    return sorted(found)
+        free = [cut for cut in cuts if not found or cut > found[-1]]
+        nearest = min(free, key=lambda cut: abs(cut - wanted), default=None)
+        if nearest is None or abs(nearest - wanted) > UNEVEN * height:
+            return []
+        found.append(nearest)
+    return found
 
 
-def column(edges: Sequence[float], y: float) -> int:
+def column(cuts: Sequence[float], y: float) -> int:
     """Number of the column that holds a height."""
-    inner = edges[1:-1]
-    return sum(y > edge for edge in inner)
+    return sum(y > cut for cut in cuts)
 
 
-def column_extent(
-    layout: PanelLayout, low: float, high: float, style: Style
-) -> tuple[float, float, float]:
-    """Left edge, upper edge and right edge of what lies between two heights."""
+def part_of(layout: PanelLayout, low: float, high: float) -> PanelLayout:
+    """What lies between two heights."""
     part = PanelLayout(layout.panel, layout.direction)
     part.boxes = {n: box for n, box in layout.boxes.items() if low < box.y <= high}
     part.frames = {g: f for g, f in layout.frames.items() if low < f[1] + f[3] / 2 <= high}
     part.routes = [
         r for r in layout.routes if r.link.source in part.boxes and r.link.target in part.boxes
     ]
-    left, top, right, _ = part.extent(style)
-    return left, top, right
+    return part
 
 
 def moved(route: Route, dx: float, dy: float) -> Route:
@@ -108,14 +145,14 @@ def moved(route: Route, dx: float, dy: float) -> Route:
     return replace(route, points=points, tip=tip, label_at=at)
 
 
-def turned(route: Route, out: PanelLayout, middle: float, ends: tuple[float, float]) -> Route:
+def turned(route: Route, out: PanelLayout, part: Column, left: float, top: float) -> Route:
     """A route to another column: down, up between the columns, and into the box from above."""
     source: Placed = out.boxes[route.link.source]
     target: Placed = out.boxes[route.link.target]
-    low, high = ends[0] + TURN, ends[1] - TURN
+    middle, low, high = left - COLUMN_GAP / 2, part.bottom + TURN, top - TURN
     corners = [
-        (source.x, source.bottom), (source.x, low), (middle, low), (middle, high),
-        (target.x, high), (target.x, target.top),
+        (source.x, source.rectangle[3]), (source.x, low), (middle, low), (middle, high),
+        (target.x, high), (target.x, target.rectangle[1]),
     ]  # fmt: skip
     base, tip = trimmed(polyline(corners, 9.0))
     return replace(route, points=base, tip=tip, label="")

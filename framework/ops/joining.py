@@ -14,6 +14,8 @@ from framework.ir.dims import Shape, Size, ceildiv, format_shape, total
 from framework.ir.op import Array, Cost, Match, Op, Sample
 from framework.ir.types import axis_index, fixed_size
 
+MOST_PARTS = 4096
+
 
 class Concat(Op, name="concat"):
     """Join tensors along one axis; all other sizes must agree.
@@ -96,8 +98,8 @@ class Split(Op, name="split"):
                 hint="parts: 3 for equal parts, sizes: [2, 5] for given ones",
                 code="missing-attribute",
             )
-        if self.parts is not None and self.parts < 1:
-            raise Mistake(f"split into {self.parts} parts; expected at least 1")
+        if self.parts is not None and not 1 <= self.parts <= MOST_PARTS:
+            raise Mistake(f"split into {self.parts} parts; expected 1 to {MOST_PARTS}")
 
     def derive(self, d: Match) -> dict[str, Any]:
         """One shape for each piece."""

@@ -207,9 +207,11 @@ function start() {
     }
     canvas.append(over);
     paintNumbers();
-    for (const [i, button] of [...at("levels").children].entries()) {
+    for (const [i, button] of at("levels").querySelectorAll("button").entries()) {
       button.setAttribute("aria-pressed", String(i === state.level));
     }
+    const menu = at("levels").querySelector("select");
+    if (menu) menu.value = state.level;
   }
   function paintNumbers() {
     for (const text of canvas.querySelectorAll("svg:not(#over) text")) {
@@ -353,7 +355,7 @@ function start() {
   function key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "Escape") { closeFound(); select(null); return; }
-    if (event.target.matches("input")) return;
+    if (event.target.matches("input, select")) return;
     const on = event.target.dataset?.box;
     const actions = {
       "+": () => zoom(1.25), "=": () => zoom(1.25), "-": () => zoom(0.8), "0": () => fit(),
@@ -444,10 +446,17 @@ function start() {
     const { name, operator } = box.details;
     box.words = [box.id, box.title, box.text, box.category, name, operator].join(" ").toLowerCase();
   }
-  if (data.levels.length > 1) {
+  const change = (i) => go(i, data.levels[i].boxes.some((b) => b.id === state.box) ? state.box : null);
+  const MOST_BUTTONS = 4;
+  if (data.levels.length > MOST_BUTTONS) {
+    const menu = element("select", undefined, { "aria-label": "Level" });
+    for (const [i, one] of data.levels.entries()) menu.append(element("option", one.name, { value: i }));
+    menu.onchange = () => change(Number(menu.value));
+    at("levels").append(menu);
+  } else if (data.levels.length > 1) {
     for (const [i, one] of data.levels.entries()) {
       const button = element("button", one.name);
-      button.onclick = () => go(i, data.levels[i].boxes.some((b) => b.id === state.box) ? state.box : null);
+      button.onclick = () => change(i);
       at("levels").append(button);
     }
   }

@@ -1,0 +1,171 @@
+"""Words beside arrows, and titles of frames: where nothing else is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from framework.draw.diagram import Group, Link, Panel
+from framework.draw.metrics import text_width
+from framework.draw.placed import (
+    FALL,
+    RISE,
+    PanelLayout,
+    Route,
+    grown_by,
+    hit,
+    overlap,
+    sampled,
+    text_area,
+    traced,
+)
+from framework.draw.route import Rectangle
+from framework.draw.scene import Point
+from framework.draw.style import Style
+from framework.draw.words import sizes_text
+
+LABEL_GAP = 8.0
+TITLE_INDENT = 12.0
+TITLE_BASE = 20.0
+PLACES = (8, 6, 10, 4, 12)
+"""Where along a piece of a curve, in sixteenths, a label may stand."""
+
+
+def wanted_labels(panel: Panel) -> dict[tuple[str, str], str]:
+    """The shape beside the arrows where it changes; once for each source and shape."""
+    found: dict[tuple[str, str], str] = {}
+    said: set[tuple[str, str]] = set()
+    for link in panel.links:
+        text = label_of(panel, link)
+        if text and (link.source, text) not in said:
+            said.add((link.source, text))
+            found[link.source, link.target] = text
+    return found
+
+
+def label_of(panel: Panel, link: Link) -> str:
+    """The shape beside an arrow, where it changes; inputs and ports show it themselves."""
+    source = panel.units[link.source]
+    if link.type is None or link.kind != "flow" or source.kind == "input" or source.shows_type:
+        return ""
+    arriving = [other.type.shape for other in panel.into(link.source) if other.type is not None]
+    shape = link.type.shape
+    if source.kind == "port" or shape in arriving or not shape:
+        return ""
+    return sizes_text(shape)
+
+
+class Labeller:
+    """Places the labels of one panel, one after the other."""
+
+    def __init__(
+        self, out: PanelLayout, style: Style, labels: Mapping[tuple[str, str], str]
+    ) -> None:
+        self.style = style
+        self.labels = labels
+        self.taken: list[Rectangle] = [box.rectangle for box in out.boxes.values()]
+        self.taken += title_areas(out, style)
+        self.curves = [traced(route.line) for route in out.routes]
+
+    def labelled(self, route: Route) -> Route:
+        """The route with its label: on the right, else on the left, else none."""
+        text = self.labels.get((route.link.source, route.link.target), "")
+        for at in self.places(text, route) if text else ():
+            area = text_area(text, at, self.style.shape_size)
+            if self.is_free(area):
+                self.taken.append(area)
+                return replace(route, label=text, label_at=at)
+        return route
+
+    def is_free(self, area: Rectangle) -> bool:
+        """Does the area meet nothing?"""
+        if any(overlap(grown_by(area, 1.0), other) for other in self.taken):
+            return False
+        return not any(hit(points, grown_by(area, 2.0)) for points in self.curves)
+
+    def places(self, text: str, route: Route) -> Iterator[Point]:
+        """Starts of the text's baseline, the best first."""
+        size = self.style.shape_size
+        width = text_width(text, size)
+        pieces = (len(route.line) - 1) // 3
+        middle = pieces // 2
+        order = sorted(range(pieces), key=lambda i: abs(i - middle))
+        for piece in order:
+            way = sampled(route.line[3 * piece : 3 * piece + 4], 16)
+            for right in (True, False):
+                for step in PLACES:
+                    x, y = way[step]
+                    yield beside(way, (x, y), size, width, right)
+
+
+def beside(
+    way: Sequence[Point], at: Point, size: float, width: float, right: bool
+) -> Point:
+    """Start of a text beside a curve, level with one of its points."""
+    base = at[1] + (RISE - FALL) / 2 * size
+    top, bottom = base - RISE * size, base + FALL * size
+    level = [x for x, y in way if top - 1 <= y <= bottom + 1]
+    if right:
+        return (max(level, default=at[0]) + LABEL_GAP, base)
+    return (min(level, default=at[0]) - LABEL_GAP - width, base)
+
+
+# ---------------------------------------------------------------------- titles of frames
+
+
+def group_title(group: Group) -> str:
+    """A frame's title with the number of its copies."""
+    return group.title if group.count == 1 else f"{group.title}  ×{group.count}"
+
+
+def title_areas(out: PanelLayout, style: Style) -> list[Rectangle]:
+    """Where the titles of frames stand."""
+    return [
+        text_area(group_title(out.panel.groups[name]), at, style.name_size, True)
+        for name, at in out.titles.items()
+    ]
+
+
+def place_titles(out: PanelLayout, style: Style) -> list[str]:
+    """Put each frame's title where no arrow crosses it; the frames where that is nowhere."""
+    crossed: list[str] = []
+    curves = [traced(route.line) for route in out.routes]
+    labels = [area for route in out.routes if (area := route.label_area(style)) is not None]
+    for name, frame in out.frames.items():
+        title = group_title(out.panel.groups[name])
+        starts = list(title_starts(title, frame, style, curves))
+        free = [
+            at for at in starts
+            if is_title_free(text_area(title, at, style.name_size, True), labels, curves)
+        ]  # fmt: skip
+        out.titles[name] = (free or starts)[0]
+        if not free:
+            crossed.append(name)
+    return crossed
+
+
+def is_title_free(
+    area: Rectangle, labels: Sequence[Rectangle], curves: Sequence[Sequence[Point]]
+) -> bool:
+    """Does a title meet no label and no arrow?"""
+    room = grown_by(area, 2.0)
+    return not any(overlap(room, label) for label in labels) and not any(
+        hit(points, room) for points in curves
+    )
+
+
+def title_starts(
+    title: str, frame: tuple[float, float, float, float], style: Style,
+    curves: Sequence[Sequence[Point]],
+) -> Iterator[Point]:  # fmt: skip
+    """Where a title may start: at the left, right of an arrow that crosses, at the right."""
+    x, y, width, _ = frame
+    base = y + TITLE_BASE
+    last = x + width - TITLE_INDENT - text_width(title, style.name_size, True)
+    first = x + TITLE_INDENT
+    yield (first, base)
+    band = (x, y, x + width, base + 4)
+    crossing = sorted({px for points in curves for px, py in points if hit([(px, py)], band)})
+    yield from ((px + 8, base) for px in crossing if first < px + 8 <= last)
+    if last > first:
+        yield (last, base)
