@@ -1,4 +1,4 @@
-"""Every model in graphs/: loads, infers, verifies, runs at two sizes, has a cost, is cheap to check.
+"""Every model in graphs/: loads, infers, verifies, runs at two sizes, has a cost.
 
 Nobody edits this file to add a model.
 """

@@ -248,6 +248,42 @@ def test_a_build_shows_more_on_every_slide():
     assert counts[0] < counts[1] < counts[2] == len(list(every_shape(slides(vit())[0].shapes)))
 
 
+def test_a_build_shows_no_arrow_before_its_boxes():
+    first = slides(vit(), build=True)[0].shapes._spTree
+    names = [c[0][0].get("name") for c in first.iter(f"{P}cxnSp")]
+    assert names[0] == "Image → Patch embedding"
+    assert len(names) == 7
+
+
+def insets(scene, name):
+    """Left and right insets in points of a box, and the margins of its paragraphs."""
+    shape = next(s for s in every_shape(slides(scene)[0].shapes) if s.name == name)
+    body = shape._element.find(f".//{A}bodyPr")
+    margins = [int(p.get("marL")) / 12700 for p in shape._element.iter(f"{A}pPr")]
+    return int(body.get("lIns")) / 12700, int(body.get("rIns")) / 12700, margins
+
+
+def test_text_beside_the_middle_of_its_box_is_moved_by_insets():
+    # The name of the folded box stands 14 points left of its middle: there is a badge.
+    assert insets(vit(), "Encoder") == (0, 28, [0])
+    assert insets(vit(), "GELU") == (0, 0, [0])
+
+
+def test_text_right_of_the_middle_is_moved_by_the_left_inset():
+    scene = unet()
+    lines = tuple(replace(line, x=line.x + 10) for line in scene.boxes[0].lines)
+    moved = replace(scene, boxes=(replace(scene.boxes[0], lines=lines), *scene.boxes[1:]))
+    assert insets(moved, "Image") == (20, 0, [0, 0])
+
+
+def test_each_line_of_a_box_keeps_its_own_place():
+    scene = unet()
+    name, second = scene.boxes[0].lines
+    first = replace(scene.boxes[0], lines=(replace(name, x=name.x - 10), second))
+    moved = replace(scene, boxes=(first, *scene.boxes[1:]))
+    assert insets(moved, "Image") == (0, 20, [0, 20])
+
+
 def test_a_figure_of_another_size_is_fitted_and_centred():
     shape = next(s for s in slides(replace(unet(), height=1080))[0].shapes if s.name == "Image")
     assert shape.width == pytest.approx(174 / 2 * 12700, abs=2)

@@ -74,6 +74,12 @@ def test_an_arrow_ends_at_its_tip_with_a_head_as_long_as_the_scene_says():
     assert line.endswith(f"-- ({x:g},{y:g});")
 
 
+def test_lengths_are_points_to_the_right_and_down_as_in_the_scene():
+    source = tikz.paint(vit())
+    assert r"\begin{tikzpicture}[x=1bp, y=-1bp" in source
+    assert r"\useasboundingbox (0,0) rectangle (960,540);" in source
+
+
 def test_cjk_is_loaded_only_where_it_is_used():
     assert "CJKutf8" not in tikz.paint(vit())
     assert r"\usepackage{CJKutf8}" in tikz.paint(SCENES["odd"]())

@@ -26,6 +26,8 @@ class FlowRouter:
         self.found = found
         self.dot = dot
         self.down = out.direction == "TB"
+        self.stumbled: set[str] = set()
+        """Boxes that some arrow could not get round."""
 
     def route(self, link: Link) -> Route:
         """The first curve that meets no box."""
@@ -36,17 +38,18 @@ class FlowRouter:
         sides = ("top", "bottom") if lifted else ("bottom", "top")
         if not self.down:
             sides = ("right", "left")
-        best: tuple[int, Route] | None = None
+        best: tuple[set[str], Route] | None = None
         for points in self.candidates(link, sides, lifted):
             base, tip = trimmed(points)
             route = Route(link, base, tip, sides=sides)
             met = self.met(route.line, pair)
-            if best is None or met <= best[0]:
+            if best is None or len(met) <= len(best[0]):
                 best = (met, route)
             if not met:
                 break
         if best is None:
             raise ValueError(f"no way from {link.source} to {link.target}")
+        self.stumbled |= best[0]
         return best[1]
 
     def candidates(
@@ -92,18 +95,18 @@ class FlowRouter:
         left, top, right, bottom = box.rectangle
         return (left, top, right, bottom) if self.down else (top, left, bottom, right)
 
-    def met(self, points: Sequence[Point], ends: tuple[str, str]) -> int:
-        """How many boxes a curve comes too close to; for the two that it joins: enters."""
+    def met(self, points: Sequence[Point], ends: tuple[str, str]) -> set[str]:
+        """The boxes that a curve comes too close to; of the two that it joins: enters."""
         way = traced(points)
         xs, ys = [x for x, _ in way], [y for _, y in way]
         low, high, top, bottom = min(xs) - 5, max(xs) + 5, min(ys) - 5, max(ys) + 5
-        count = 0
+        found: set[str] = set()
         for name, box in self.out.boxes.items():
             if box.left > high or box.right < low or box.top > bottom or box.bottom < top:
                 continue
             if hit(way, grown_by(box.rectangle, -1.5 if name in ends else CLEARANCE)):
-                count += 1
-        return count
+                found.add(name)
+        return found
 
     def aside(self, link: Link) -> Route:
         """A level arrow from a unit that stands beside the one that uses it."""

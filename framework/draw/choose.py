@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from framework.draw.diagram import Diagram, Unit
-from framework.draw.figure import Content, FigureBuilder
-from framework.draw.layout import Options, lay_out_diagram, smallest_text
+from framework.draw.figure import INSIDE, Content, FigureBuilder
+from framework.draw.fold import Repeats
+from framework.draw.layout import SLIDE, Options, lay_out_diagram, smallest_text
 from framework.draw.scene import Scene
 from framework.draw.style import Style
 from framework.draw.words import sizes_text
@@ -19,6 +20,18 @@ READABLE = 14.0
 
 LEGIBLE = 10.0
 """Below this a figure is refused unless forced."""
+
+LARGE = 16.0
+"""Text of this size needs not be larger: room is better spent otherwise."""
+
+UGLY = 1.15
+"""What wrapping into very unequal columns must gain in size of text."""
+
+AIR = (14.0, 9.0, 5.0)
+"""What ranks may stand further apart where the slide has room, the best first."""
+
+MOST_AIRED = 100
+"""Boxes of a figure that is laid out again for the sake of air."""
 
 MOST_UNITS = 4000
 """More boxes than a figure can show; folding is the way out."""
@@ -59,13 +72,19 @@ def choose(graph: Graph, content: Content, wish: Wish, style: Style) -> Choice:
     the one with the largest text.
     """
     best: Choice | None = None
-    for trial, options, words in candidates(graph, content, wish):
-        found = made(graph, trial, options, style, wish, words)
+    chosen = (content, Options())
+    maker = Maker(graph, style, wish)
+    for trial, options in candidates(graph, content, wish):
+        if options.wrap > 1 and wish.wrap is None and maker.is_wide(trial, options.lean):
+            continue
+        found = maker.choice(trial, options)
         if found is None:
             continue
-        if best is None or found.text > best.text + 0.01:
-            best = found
-        if found.text >= READABLE:
+        # Columns of very different heights are ugly: only for much larger text.
+        gain = UGLY if options.uneven and wish.wrap is None else 1.001
+        if best is None or found.text > gain * best.text:
+            best, chosen = found, (trial, options)
+        if best.text >= READABLE:
             break
     if best is None:
         raise InputError(
@@ -77,64 +96,109 @@ def choose(graph: Graph, content: Content, wish: Wish, style: Style) -> Choice:
             f"the smallest text would have {best.text:.1f} points on a slide\n"
             f"  hint: {advice(best)}; --force draws it all the same"
         )
-    return best
+    return maker.with_air(best, *chosen)
 
 
 def candidates(
     graph: Graph, content: Content, wish: Wish
-) -> Iterator[tuple[Content, Options, str]]:
+) -> Iterator[tuple[Content, Options]]:
     """Ways to draw the graph that agree with the wish, from detailed to coarse."""
-    for lean in [wish.lean] if wish.lean is not None else [False, True]:
-        yield from plain_candidates(graph, content, wish, lean)
+    leans = [wish.lean] if wish.lean is not None else [False, True]
+    for uneven in [True] if wish.wrap is not None else [False, True]:
+        for lean in leans:
+            for trial, options in plain_candidates(graph, content, wish, lean):
+                if not uneven or options.wrap > 1 or wish.wrap is not None:
+                    yield trial, replace(options, uneven=uneven)
 
 
 def plain_candidates(
     graph: Graph, content: Content, wish: Wish, lean: bool
-) -> Iterator[tuple[Content, Options, str]]:
+) -> Iterator[tuple[Content, Options]]:
     """The candidates with or without the facts of operators."""
     small = len(graph) <= 60
     levels = [wish.level] if wish.level is not None else [1, 0] if small else [0]
-    panels: list[tuple[str, ...] | None] = [None]
-    if wish.focus is None and wish.with_panels is not False:
-        if wish.panels is not None:
-            panels = [wish.panels]
-        elif wish.with_panels or wish.level is None:
-            panels = [()] if wish.with_panels else [(), None]
     directions = [wish.direction] if wish.direction is not None else ["TB", "LR"]
     wraps = [wish.wrap] if wish.wrap is not None else [1, 2, 3, 4]
-    for shown in panels:
-        for level in levels if shown is None else [wish.level if wish.level is not None else 0]:
-            for direction in directions if shown is None else [wish.direction or "TB"]:
+    for shown, most in wished_panels(wish):
+        beside = shown is not None
+        for level in [wish.level if wish.level is not None else 0] if beside else levels:
+            trial = replace(content, level=level, panels=shown, most=most, focus=wish.focus)
+            for direction in directions[:1] if beside else directions:
                 for wrap in wraps if direction == "TB" else [1]:
-                    trial = replace(content, level=level, panels=shown, focus=wish.focus)
-                    options = Options(direction, wish.shapes, wish.legend, wrap, lean)
-                    words = described(level, shown, direction, wrap)
-                    yield trial, options, f"{words} --lean" if lean else words
+                    yield trial, Options(direction, wish.shapes, wish.legend, wrap, lean=lean)
 
 
-def described(level: int, panels: tuple[str, ...] | None, direction: str, wrap: int) -> str:
+def wished_panels(wish: Wish) -> list[tuple[tuple[str, ...] | None, int]]:
+    """Panels to try, and how many may be chosen unasked; None for the overview alone."""
+    if wish.focus is not None or wish.with_panels is False:
+        return [(None, 0)]
+    if wish.panels is not None:
+        return [(wish.panels, len(wish.panels))]
+    if wish.with_panels:
+        return [((), 2), ((), 1)]
+    return [((), 2), ((), 1), (None, 0)] if wish.level is None else [(None, 0)]
+
+
+class Maker:
+    """Makes candidates for one graph; what they share is made once."""
+
+    def __init__(self, graph: Graph, style: Style, wish: Wish) -> None:
+        self.graph = graph
+        self.style = style
+        self.wish = wish
+        self.repeats = Repeats.of(graph)
+        self.wide: set[tuple[object, ...]] = set()
+        self.diagrams: dict[tuple[object, ...], Diagram] = {}
+
+    def diagram(self, content: Content) -> Diagram:
+        """What a candidate shows."""
+        key = self.key(content)
+        if key not in self.diagrams:
+            self.diagrams[key] = FigureBuilder(self.graph, content, self.repeats).build()
+        return self.diagrams[key]
+
+    def choice(self, content: Content, options: Options) -> Choice | None:
+        """One candidate; None where it has nothing to show beside the overview, or too much."""
+        diagram = self.diagram(content)
+        if content.panels == () and len(diagram.panels) == 1 and not self.wish.with_panels:
+            return None
+        if sum(len(panel.units) for panel in diagram.panels) > MOST_UNITS:
+            return None
+        lines = {unit.id: further_lines(unit, self.wish.show) for unit in diagram.units()}
+        scene = lay_out_diagram(diagram, self.style, replace(options, lines=lines))
+        if options.wrap == 1 and scene.width / scene.height > SLIDE[0] / SLIDE[1]:
+            self.wide.add((*self.key(content), options.lean))
+        return Choice(scene, diagram, smallest_text(scene), described(content, options, diagram))
+
+    def is_wide(self, content: Content, lean: bool) -> bool:
+        """Is the figure wider than a slide in one column already?"""
+        return (*self.key(content), lean) in self.wide
+
+    def key(self, content: Content) -> tuple[object, ...]:
+        """What distinguishes the contents of candidates."""
+        return (content.level, content.panels, content.most, content.focus)
+
+
+    def with_air(self, best: Choice, content: Content, options: Options) -> Choice:
+        """The same figure with more room between its ranks if its text stays as large."""
+        if options.direction == "TB" and len(best.scene.boxes) <= MOST_AIRED:
+            for air in AIR:
+                found = self.choice(content, replace(options, air=air))
+                if found is not None and found.text >= min(best.text, LARGE) - 0.01:
+                    return found
+        return best
+
+
+def described(content: Content, options: Options, diagram: Diagram) -> str:
     """The choice as options of the command line."""
-    words = [f"--level {level}"]
-    if panels is not None:
-        words.append(f"--panels {','.join(panels)}".rstrip())
-    words.append(f"--direction {direction}")
-    if wrap > 1:
-        words.append(f"--wrap {wrap}")
-    return " ".join(words)
-
-
-def made(
-    graph: Graph, content: Content, options: Options, style: Style, wish: Wish, words: str
-) -> Choice | None:
-    """One candidate; None where it has nothing to show beside the overview, or too much."""
-    diagram = FigureBuilder(graph, content).build()
-    if content.panels == () and len(diagram.panels) == 1 and not wish.with_panels:
-        return None
-    if sum(len(panel.units) for panel in diagram.panels) > MOST_UNITS:
-        return None
-    lines = {unit.id: further_lines(unit, wish.show) for unit in diagram.units()}
-    scene = lay_out_diagram(diagram, style, replace(options, lines=lines))
-    return Choice(scene, diagram, smallest_text(scene), words)
+    words = [f"--level {content.level}"]
+    if content.panels is not None:
+        paths = [panel.id.removeprefix(INSIDE) for panel in diagram.panels[1:]]
+        words.append(f"--panels {','.join(paths)}" if paths else "--no-panels")
+    words.append(f"--direction {options.direction}")
+    if options.wrap > 1:
+        words.append(f"--wrap {options.wrap}")
+    return " ".join([*words, "--lean"] if options.lean else words)
 
 
 def further_lines(unit: Unit, show: tuple[str, ...]) -> tuple[str, ...]:

@@ -41,12 +41,16 @@ class Unit:
 
 @dataclass
 class Link:
-    """An arrow between two units; ``type`` is that of the value that flows."""
+    """An arrow between two units; ``type`` is that of the value that flows.
+
+    ``accent`` marks the flow through a residual's projection.
+    """
 
     source: str
     target: str
     type: TensorType | None
     kind: LinkKind = "flow"
+    accent: bool = False
 
 
 @dataclass(frozen=True)

@@ -150,12 +150,12 @@ class LayoutDot:
         return f"{source} -> {target} [weight={20 if main else 2}];"
 
 
-def deepest(panel: Panel) -> str | None:
-    """The unit at the end of the longest way through the panel."""
+def depths(panel: Panel) -> dict[str, int]:
+    """Length of the longest way to each unit."""
     depth = dict.fromkeys(panel.units, 0)
     for unit in panel.units:
         depth[unit] = 1 + max((depth[link.source] for link in panel.into(unit)), default=0)
-    return max(depth, key=lambda name: depth[name], default=None)
+    return depth
 
 
 def is_worked(unit: Unit) -> bool:
@@ -164,12 +164,17 @@ def is_worked(unit: Unit) -> bool:
 
 
 def spine(panel: Panel) -> set[str]:
-    """The main column: from the last unit back along the latest source of each."""
+    """The main column: from the last unit back along the deepest source of each."""
     order = {unit: i for i, unit in enumerate(panel.units)}
+    depth = depths(panel)
+
+    def rank(name: str) -> tuple[bool, int, int]:
+        return (is_worked(panel.units[name]), depth[name], order[name])
+
     found: set[str] = set()
-    unit = deepest(panel)
+    unit = max(depth, key=lambda name: depth[name], default=None)
     while unit is not None and unit not in found:
         found.add(unit)
         flow = [link.source for link in panel.into(unit) if link.kind == "flow"]
-        unit = max(flow, key=lambda name: (is_worked(panel.units[name]), order[name]), default=None)
+        unit = max(flow, key=rank, default=None)
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -15,9 +16,8 @@ from framework.ir.find import scopes_around
 from framework.ir.graph import Graph
 
 OVERVIEW = "overview"
-MOST_PANELS = 2
-"""Panels beside the overview that are chosen unasked."""
-
+INSIDE = "inside:"
+"""Ids of panels that show the inside of a block begin like this."""
 
 @dataclass(frozen=True)
 class Content:
@@ -37,15 +37,18 @@ class Content:
     titles: Mapping[str, str] = field(default_factory=dict)
     colours: Mapping[str, str] = field(default_factory=dict)
     fold: bool = True
+    most: int = 2
+    """Panels beside the overview that are chosen unasked."""
 
 
 class FigureBuilder:
     """Builds the diagram of one graph."""
 
-    def __init__(self, graph: Graph, content: Content) -> None:
+    def __init__(self, graph: Graph, content: Content, repeats: Repeats | None = None) -> None:
         self.graph = graph
         self.content = content
-        self.repeats = Repeats.of(graph) if content.fold else Repeats(graph, {})
+        found = Repeats.of(graph) if repeats is None else repeats
+        self.repeats = found if content.fold else Repeats(graph, {})
 
     def build(self) -> Diagram:
         """The diagram: an overview and its panels, or the inside of the focus."""
@@ -58,6 +61,7 @@ class FigureBuilder:
         panels = [overview]
         for path in self.panel_paths(overview):
             panels.append(self.inside(path, self.origin(path, panels)))
+        self.tell_apart(panels)
         return self.diagram(title, panels)
 
     def diagram(self, title: str, panels: list[Panel]) -> Diagram:
@@ -76,7 +80,7 @@ class FigureBuilder:
         open_ = {
             path
             for path in self.graph.scopes
-            if level > 0 and (level > 1 or len(scopes_around(self.graph, path)) - depth < level)
+            if level > 0 and path != root and (level > 1 or len(scopes_around(self.graph, path)) - depth < level)
             and self.repeats.canonical(path) == path
         }  # fmt: skip
         folding = Folding(self.graph, self.repeats, open_, level < 2, root)
@@ -92,12 +96,41 @@ class FigureBuilder:
         if self.content.panels:
             return list(self.content.panels)
         blocks = [u for u in overview.units.values() if len(u.nodes) > 1]
-        telling = [u for u in blocks if u.count > 1 or self.attention_in(u)] or blocks[:1]
-        if not telling or (len(telling) == 1 and telling[0].count == 1 and len(blocks) > 1):
+        telling = [u for u in blocks if u.count > 1 or self.attention_in(u)]
+        if telling:
+            heaviest = max(telling, key=lambda unit: (unit.count > 1, unit.parameters))
+            paths = [str(heaviest.path), *self.attention_in(heaviest)[:1]]
+        else:
+            paths = self.motifs() or [str(u.path) for u in blocks if len(blocks) == 1]
+        return paths[: self.content.most]
+
+    def motifs(self) -> list[str]:
+        """One block of each make of the definition that the network repeats.
+
+        Worth a panel are blocks with an addition or a softmax of their own: their text does not
+        say how they are connected.
+        """
+        makes: dict[str, dict[tuple[str, ...], str]] = {}
+        counts: Counter[str] = Counter()
+        for path, scope in self.graph.scopes.items():
+            nodes = [node for node in self.graph if node.name.startswith(f"{path}.")]
+            own = [node for node in nodes if node.scope == path]
+            if any(node.op.name == "add" or node.op.category == "softmax" for node in own):
+                counts[scope.block] += len(nodes)
+                make = tuple(node.op.name for node in nodes)
+                makes.setdefault(scope.block, {}).setdefault(make, self.repeats.canonical(path))
+        if not counts:
             return []
-        heaviest = max(telling, key=lambda unit: (unit.count > 1, unit.parameters))
-        paths = [str(heaviest.path)]
-        return [*paths, *self.attention_in(heaviest)[:1]][:MOST_PANELS]
+        return list(makes[counts.most_common(1)[0][0]].values())
+
+    def tell_apart(self, panels: list[Panel]) -> None:
+        """Panels of the same title also say where their block is."""
+        titles = Counter(panel.title for panel in panels)
+        for panel in panels[1:]:
+            origin = panel.origin.partition("/")[2] if panel.origin is not None else None
+            box = panels[0].units.get(origin) if origin is not None else None
+            if titles[panel.title] > 1 and box is not None:
+                panel.title = f"{panel.title}, {box.title}"
 
     def attention_in(self, unit: Unit) -> list[str]:
         """Attention nodes inside a block."""
@@ -107,16 +140,13 @@ class FigureBuilder:
         """The panel for the inside of a block or of an attention node."""
         scope = self.find(path)
         if scope in self.graph.scopes:
-            title = PanelBuilder(
-                self.graph,
-                Folding(self.graph, self.repeats, (), True),
-                self.content.titles,
-                self.content.colours,
-            ).scope_title(scope)
+            folding = Folding(self.graph, self.repeats, (), True)
+            titles, colours = self.content.titles, self.content.colours
+            title = PanelBuilder(self.graph, folding, titles, colours).scope_title(scope)
             count = self.repeats.count(scope)
             shown = title if count == 1 or origin is not None else f"{title} ×{count}"
             level = self.content.level if self.content.focus is not None else 0
-            return self.panel(scope, f"inside:{scope}", shown, level, origin)
+            return self.panel(scope, f"{INSIDE}{scope}", shown, level, origin)
         node = self.graph[scope]
         return AttentionPanel(self.graph, node).build("Multi-head attention", origin)
 
@@ -144,7 +174,8 @@ class FigureBuilder:
         scope = self.find(path)
         for panel in reversed(panels):
             for unit in panel.units.values():
-                if scope == unit.path or scope in unit.nodes:
+                inside = unit.path is not None and f"{scope}.".startswith(f"{unit.path}.")
+                if inside or scope in unit.nodes:
                     return f"{panel.id}/{unit.id}"
         return None
 

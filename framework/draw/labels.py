@@ -65,17 +65,28 @@ class Labeller:
         self.labels = labels
         self.taken: list[Rectangle] = [box.rectangle for box in out.boxes.values()]
         self.taken += title_areas(out, style)
+        self.frames = list(out.frames.values())
         self.curves = [traced(route.line) for route in out.routes]
 
     def labelled(self, route: Route) -> Route:
         """The route with its label: on the right, else on the left, else none."""
         text = self.labels.get((route.link.source, route.link.target), "")
-        for at in self.places(text, route) if text else ():
-            area = text_area(text, at, self.style.shape_size)
-            if self.is_free(area):
-                self.taken.append(area)
-                return replace(route, label=text, label_at=at)
+        for strict in (True, False) if text else ():
+            for at in self.places(text, route):
+                area = text_area(text, at, self.style.shape_size)
+                if self.is_free(area) and not (strict and self.is_on_border(area)):
+                    self.taken.append(area)
+                    return replace(route, label=text, label_at=at)
         return route
+
+    def is_on_border(self, area: Rectangle) -> bool:
+        """Does the border of a frame run through the area?"""
+        room = grown_by(area, 2.0)
+        for x, y, width, height in self.frames:
+            inside = x < room[0] and y < room[1] and room[2] < x + width and room[3] < y + height
+            if overlap(room, (x, y, x + width, y + height)) and not inside:
+                return True
+        return False
 
     def is_free(self, area: Rectangle) -> bool:
         """Does the area meet nothing?"""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from framework.draw.diagram import Diagram, Link
 from framework.draw.measure import BADGE_GAP, LINE_GAP, Measured, badge_width
 from framework.draw.metrics import text_width
 from framework.draw.labels import group_title
 from framework.draw.panellayout import PanelPlacer
-from framework.draw.placed import PanelLayout, Placed, Route
-from framework.draw.route import line
+from framework.draw.placed import PanelLayout, Placed, Route, grown_by, text_area
+from framework.draw.route import Rectangle, crosses, line, polyline
 from framework.draw.scene import Box, Curve, Frame, Point, Scene, Shape, Text
 from framework.draw.style import Look, Style
 from framework.draw.wrap import wrapped
@@ -29,13 +30,18 @@ SLIDE = (960.0, 540.0)
 class Options:
     """How a figure is drawn.
 
-    ``wrap`` is the number of columns, ``lean`` leaves out the facts of operators; ``lines`` are further lines in boxes by unit (parameters, MACs, or shapes from left to right).
+    ``wrap`` is the number of columns, which may be of very different heights if ``uneven``;
+    ``lean`` leaves out the facts of operators; ``lines`` are further lines in boxes by unit
+    (parameters, MACs).
     """
 
     direction: str = "TB"
     shapes: bool = True
     legend: bool = True
     wrap: int = 0
+    uneven: bool = True
+    air: float = 0.0
+    """Points that ranks stand further apart."""
     lean: bool = False
     lines: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -44,13 +50,14 @@ def lay_out_diagram(diagram: Diagram, style: Style, options: Options) -> Scene:
     """The whole figure at its places."""
     placers = [
         PanelPlacer(
-            panel, style, options.direction, options.lines, options.shapes, options.lean
+            panel, style, options.direction, options.lines, options.shapes, options.lean,
+            options.air,
         )
         for panel in diagram.panels
     ]
     layouts = [placer.place() for placer in placers]
     if options.wrap > 1 and options.direction == "TB" and placers[0].arms is None:
-        layouts[0] = wrapped(layouts[0], options.wrap, style)
+        layouts[0] = wrapped(layouts[0], options.wrap, style, options.uneven)
     return Assembly(diagram, style, options, layouts).scene()
 
 
@@ -122,9 +129,13 @@ class Assembly:
         head = HEAD - 4 if framed else HEAD
         title = layout.panel.title
         least = text_width(title, self.style.name_size, True) + 2 * pad if framed else 0.0
+        if not framed and len(self.layouts) > 1:
+            # The title stands above the overview; beside it the panels begin.
+            least = max(t.x + text_width(t.string, t.size, t.bold) for t in self.titles()) - x
         width = max(right - left + 2 * pad, least)
         height = bottom - top + 2 * pad + head
-        dx = x + pad - left + max(0.0, (least - (right - left + 2 * pad)) / 2)
+        spare = max(0.0, (least - (right - left + 2 * pad)) / 2) if framed else 0.0
+        dx = x + pad - left + spare
         dy = y + pad + head - top
         if framed:
             self.panel_frame(layout, x, y, width, height)
@@ -266,6 +277,8 @@ class Assembly:
     def look_of(self, link: Link) -> tuple[str, float]:
         """Colour and stroke of a kind of arrow."""
         style = self.style
+        if link.accent:
+            return style.residual, style.residual_stroke
         return {
             "flow": (style.line, style.flow_stroke),
             "residual": (style.residual, style.residual_stroke),
@@ -279,16 +292,36 @@ class Assembly:
             origin = layout.panel.origin
             if origin is None or origin not in self.boxes:
                 continue
-            box, frame = self.boxes[origin].shape, frames[layout.panel.id].shape
-            y = min(max(box.centre[1], frame.y + 20), frame.y + frame.height - 20)
-            start: Point = (box.x + box.width + (4 if box.double else 1), box.centre[1])
-            end: Point = (frame.x, y)
-            self.curves.append(
-                Curve(
-                    origin, layout.panel.id, line(start, end), None, self.style.zoom,
-                    self.style.zoom_stroke, "zoom", True, None, "right", "left",
-                )  # fmt: skip
-            )
+            points = self.zoom(origin, frames[layout.panel.id].shape)
+            if points is not None:
+                self.curves.append(
+                    Curve(
+                        origin, layout.panel.id, points, None, self.style.zoom,
+                        self.style.zoom_stroke, "zoom", True, None, "right", "left",
+                    )  # fmt: skip
+                )
+
+    def zoom(self, origin: str, frame: Shape) -> tuple[Point, ...] | None:
+        """A way from a box to a frame on its right past all boxes and words, if there is one."""
+        box = self.boxes[origin].shape
+        start: Point = (box.x + box.width + (4 if box.double else 1), box.centre[1])
+        blocked = [grown_by(area_of(b.shape), 3.0) for n, b in self.boxes.items() if n != origin]
+        home = self.boxes[origin].panel
+        others = [f for f in self.frames if f.shape is not frame and f.id != home]
+        blocked += [grown_by(area_of(f.shape), 3.0) for f in others if f.parent is None]
+        for text in (curve.label for curve in self.curves):
+            if text is not None:
+                blocked.append(text_area(text.string, (text.x, text.y), text.size))
+        low, high = frame.y + 20, frame.y + frame.height - 12
+        levels = [y for y in range(round(low), round(high), 4)]
+        for y in sorted(levels, key=lambda y: abs(y - start[1])):
+            if abs(y - start[1]) < 4 and not any_crossed([start, (frame.x, start[1])], blocked):
+                return line(start, (frame.x, start[1]))
+            for x in range(round(start[0]) + 8, round(frame.x) - 4, 8):
+                corners = [start, (x, start[1]), (x, y), (frame.x, y)]
+                if not any_crossed(corners, blocked):
+                    return polyline(corners, 8.0)
+        return None
 
     # ------------------------------------------------------------------ legend
 
@@ -329,6 +362,16 @@ def same_look(style: Style, category: str, look: Look) -> bool:
     """Do boxes of this category look alike?"""
     other = style.look(category)
     return (other.fill, other.border) == (look.fill, look.border)
+
+
+def area_of(shape: Shape) -> Rectangle:
+    """Left, top, right, bottom of a shape."""
+    return (shape.x, shape.y, shape.x + shape.width, shape.y + shape.height)
+
+
+def any_crossed(corners: Sequence[Point], areas: Sequence[Rectangle]) -> bool:
+    """Does a line with these corners meet any of the areas?"""
+    return any(crosses(a, b, area) for a, b in pairwise(corners) for area in areas)
 
 
 def framed(look: Look, x: float, y: float, width: float, height: float) -> Shape:

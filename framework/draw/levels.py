@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from framework.draw.attention import is_attention
-from framework.draw.choose import Wish, made
+from framework.draw.choose import Maker, Wish
 from framework.draw.details import details
 from framework.draw.diagram import Diagram
 from framework.draw.figure import Content, FigureBuilder
@@ -31,8 +31,9 @@ def page_levels(graph: Graph, content: Content, style: Style, first: Scene) -> l
     wanted += [("Layers", replace(content, level=1, panels=None))]
     wanted += [("Operators", replace(content, level=2, panels=None))]
     wanted += list(insides(graph, content))
+    maker = Maker(graph, style, Wish(force=True))
     for name, trial in wanted[:MOST_LEVELS]:
-        found = made(graph, trial, Options("TB"), style, Wish(force=True), name)
+        found = maker.choice(trial, Options("TB"))
         if found is None or size(found.diagram) > MOST_UNITS:
             continue
         levels.append((name, details(found.scene, found.diagram, graph, graph)))

@@ -26,7 +26,7 @@ from framework.draw.placed import PanelLayout, Placed, Route
 from framework.draw.route import lanes, line, trimmed
 from framework.draw.style import Style
 
-LABELLED_RANKS = Spacing(24.0, 17.0)
+LABELLED_RANKS = Spacing(24.0, 16.0)
 PLAIN_RANKS = Spacing(24.0, 15.0)
 ROW_RANKS = Spacing(24.0, 26.0)
 U_RANKS = Spacing(60.0, 30.0)
@@ -40,11 +40,12 @@ class PanelPlacer:
 
     def __init__(
         self, panel: Panel, style: Style, direction: str, lines: Mapping[str, tuple[str, ...]],
-        shapes: bool, lean: bool = False,
+        shapes: bool, lean: bool = False, air: float = 0.0,
     ) -> None:  # fmt: skip
         self.panel = panel.copy()
         self.style = style
         self.direction = direction
+        self.air = air
         self.arms = find_arms(panel) if direction == "TB" else None
         if self.arms is None:
             for link in self.panel.links:
@@ -92,13 +93,17 @@ class PanelPlacer:
 
     def flow(self) -> PanelLayout:
         """Boxes, frames and the arrows of the flow."""
-        out, found, dot = self.placed()
-        while bad := clashing(out, self.aside):
-            self.aside = {name: user for name, user in self.aside.items() if name not in bad}
+        while True:
             out, found, dot = self.placed()
-        router = FlowRouter(out, found, dot)
-        out.routes = [router.route(link) for link in self.panel.links if link.kind == "flow"]
-        return out
+            bad = clashing(out, self.aside)
+            if not bad:
+                router = FlowRouter(out, found, dot)
+                flow = [link for link in self.panel.links if link.kind == "flow"]
+                out.routes = [router.route(link) for link in flow]
+                bad = self.aside.keys() & router.stumbled
+            if not bad:
+                return out
+            self.aside = {name: user for name, user in self.aside.items() if name not in bad}
 
     def placed(self) -> tuple[PanelLayout, Layout, LayoutDot]:
         """Boxes and frames where the engine puts them, and those that stand beside others."""
@@ -122,7 +127,8 @@ class PanelPlacer:
             return U_RANKS
         if self.direction == "LR":
             return ROW_RANKS
-        return LABELLED_RANKS if self.labels else PLAIN_RANKS
+        tight = LABELLED_RANKS if self.labels else PLAIN_RANKS
+        return Spacing(tight.across, tight.along + self.air)
 
     # ------------------------------------------------------------------ room
 

@@ -38,6 +38,7 @@ class PanelBuilder:
         self.folding = folding
         self.titles = titles
         self.colours = colours
+        self.numbers = numbered(graph)
 
     def build(self, id_: str, title: str, origin: str | None = None) -> Panel:
         """The panel for the folding's root."""
@@ -123,8 +124,11 @@ class PanelBuilder:
         last = base.rpartition(".")[2]
         generated = last.rstrip("0123456789").rstrip("_") == scope.block
         copies = self.folding.repeats.count(path) > 1
-        plain = words(scope.block if generated or copies or last.isdecimal() else last)
-        return self.titled(base, self.titles.get(scope.block, plain))
+        if not (generated or copies or last.isdecimal()):
+            return self.titled(base, self.titles.get(scope.block, words(last)))
+        title = self.titles.get(scope.block, words(scope.block))
+        number = self.numbers.get(path)
+        return self.titled(base, title if number is None else f"{title} {number}")
 
     def titled(self, path: str, title: str) -> str:
         """The user's title for a path, if there is one."""
@@ -196,6 +200,16 @@ class PanelBuilder:
             panel.link(last.id, unit, type_)
 
 
+def numbered(graph: Graph) -> dict[str, int]:
+    """Numbers of the outermost blocks without an id of which there are several."""
+    alike: dict[str, list[str]] = {}
+    for path, scope in graph.scopes.items():
+        if "." not in path and path.rstrip("0123456789").rstrip("_") == scope.block:
+            alike.setdefault(scope.block, []).append(path)
+    several = (paths for paths in alike.values() if len(paths) > 1)
+    return {path: number for paths in several for number, path in enumerate(paths, 1)}
+
+
 def is_terse(node: Node) -> bool:
     """Is the node's id a letter or two, which only the file's own references need?"""
     return len(node.name.rpartition(".")[2].rstrip("0123456789")) == 1
@@ -203,9 +217,10 @@ def is_terse(node: Node) -> bool:
 
 def classify(panel: Panel) -> None:
     """Tell residuals and skips from the flow."""
-    into: dict[str, list[Link]] = {}
-    for link in panel.links:
-        into.setdefault(link.target, []).append(link)
+    into = {unit: panel.into(unit) for unit in panel.units}
+    order = {unit: i for i, unit in enumerate(panel.units)}
+    sorted_ = all(order[link.source] < order[link.target] for link in panel.links)
+    ways = Ways(into, order if sorted_ else {})
     for target, links in into.items():
         if len(links) < 2:
             continue
@@ -213,19 +228,40 @@ def classify(panel: Panel) -> None:
             others = [other.source for other in links if other is not link]
             if panel.units[link.source].kind == "input":
                 continue
-            if any(leads_to(link.source, other, into) for other in others):
+            if any(ways.lead(link.source, other) for other in others):
                 residual = panel.units[target].kind == "add"
                 link.kind = "residual" if residual else "skip"
+        if panel.units[target].kind == "add":
+            mark_projection(links, into, ways)
 
 
-def leads_to(source: str, target: str, into: Mapping[str, list[Link]]) -> bool:
-    """Is there a way along the arrows from ``source`` to ``target``?"""
-    waiting, seen = deque([target]), {target}
-    while waiting:
-        for link in into.get(waiting.popleft(), []):
-            if link.source == source:
-                return True
-            if link.source not in seen:
-                seen.add(link.source)
-                waiting.append(link.source)
-    return False
+def mark_projection(links: list[Link], into: Mapping[str, list[Link]], ways: Ways) -> None:
+    """Mark a residual's way through one box, beside a longer way from the same unit."""
+    for link, other in (links[:2], links[1::-1]):
+        before, beside = into[link.source], into[other.source]
+        if len(before) != 1 or link.kind != "flow" or other.kind != "flow":
+            continue
+        start = before[0].source
+        if start not in {step.source for step in beside} and ways.lead(start, other.source):
+            link.accent = before[0].accent = True
+
+
+class Ways:
+    """Which units lead to which; with the order of all units only those between are looked at."""
+
+    def __init__(self, into: Mapping[str, list[Link]], order: Mapping[str, int]) -> None:
+        self.into = into
+        self.order = order
+
+    def lead(self, source: str, target: str) -> bool:
+        """Is there a way along the arrows from ``source`` to ``target``?"""
+        first = self.order.get(source, -1)
+        waiting, seen = deque([target]), {target}
+        while waiting:
+            for link in self.into.get(waiting.popleft(), []):
+                if link.source == source:
+                    return True
+                if link.source not in seen and self.order.get(link.source, 0) > first:
+                    seen.add(link.source)
+                    waiting.append(link.source)
+        return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
@@ -36,13 +37,17 @@ NAMES = {
 """Operators whose usual name is not their own with a capital letter."""
 
 CAPITALS = {
-    "bn", "cnn", "ffn", "gat", "gru", "lstm", "mlp", "mbconv", "rnn", "vgg", "vit", "cls", "fc",
+    "bn", "cnn", "ffn", "gat", "gru", "lstm", "mlp", "rnn", "vgg", "vit", "cls", "fc",
     "rpn", "fpn", "mha",
 }  # fmt: skip
 """Words that are written in capitals."""
 
+SPELLED = {"mbconv": "MBConv"}
+
 HEAVY = ("convolution", "linear", "attention", "product")
 """Categories that say what a block is about."""
+
+CEILING = re.compile(r"ceil\(([^()]*)\)")
 
 LONGEST_SUMMARY = 3
 
@@ -53,9 +58,14 @@ def words(name: str) -> str:
     >>> words("class_token")
     'Class token'
     """
-    parts = [p.upper() if p.lower() in CAPITALS else p for p in name.split("_") if p]
+    parts = [SPELLED.get(p.lower(), capitals(p)) for p in name.split("_") if p]
     text = " ".join(parts)
     return text[:1].upper() + text[1:]
+
+
+def capitals(word: str) -> str:
+    """An abbreviation in capitals, with or without a number: ``bn0`` is BN0."""
+    return word.upper() if word.lower().rstrip("0123456789") in CAPITALS else word
 
 
 def op_words(op: Op) -> str:
@@ -72,7 +82,7 @@ def is_generated(node: Node) -> bool:
 
 def sizes_text(shape: Iterable[Size]) -> str:
     """A shape for figures: ``B × 3 × 224 × 224``."""
-    return " × ".join(map(str, shape))
+    return CEILING.sub(r"⌈\1⌉", " × ".join(map(str, shape)))
 
 
 def window_text(op: Op, rank: int) -> str | None:

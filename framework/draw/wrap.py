@@ -34,10 +34,10 @@ class Column:
     bottom: float
 
 
-def wrapped(layout: PanelLayout, columns: int, style: Style) -> PanelLayout:
-    """The panel in up to ``columns`` columns of about equal height."""
+def wrapped(layout: PanelLayout, columns: int, style: Style, uneven: bool) -> PanelLayout:
+    """The panel in up to ``columns`` columns; only of about equal height unless ``uneven``."""
     _, top, _, bottom = layout.extent(style)
-    cuts = chosen_cuts(possible_cuts(layout), top, bottom, columns)
+    cuts = chosen_cuts(possible_cuts(layout), top, bottom, columns, uneven)
     if not cuts:
         return layout
     parts = list(stretches(layout, [top - 1, *cuts, bottom + 1], top, style))
@@ -107,7 +107,9 @@ def is_simple(layout: PanelLayout, cut: float) -> bool:
     )
 
 
-def chosen_cuts(cuts: Sequence[float], top: float, bottom: float, columns: int) -> list[float]:
+def chosen_cuts(
+    cuts: Sequence[float], top: float, bottom: float, columns: int, uneven: bool
+) -> list[float]:
     """The cuts nearest to equal heights; none if the columns would be too unequal."""
     height = (bottom - top) / columns
     found: list[float] = []
@@ -115,9 +117,10 @@ def chosen_cuts(cuts: Sequence[float], top: float, bottom: float, columns: int) 
         wanted = top + number * height
         free = [cut for cut in cuts if not found or cut > found[-1]]
         nearest = min(free, key=lambda cut: abs(cut - wanted), default=None)
-        if nearest is None or abs(nearest - wanted) > UNEVEN * height:
+        if nearest is not None and (uneven or abs(nearest - wanted) <= UNEVEN * height):
+            found.append(nearest)
+        elif not uneven:
             return []
-        found.append(nearest)
     return found
 
 

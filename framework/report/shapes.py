@@ -10,13 +10,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from html import escape
 
+from framework.ir.copies import equal_copies, label
 from framework.ir.describe import describe
 from framework.ir.dims import Size, substitute, total
 from framework.ir.find import scopes_around
 from framework.ir.graph import Graph, Node
 from framework.ir.types import TensorType
 from framework.ir.verify import check_sizes
-from framework.ir.copies import equal_copies, label
 from framework.report.tables import Cell, Column, Shapes, Table, cell_text, render
 
 WORK = "MACs are multiply-accumulates of products; elementwise are all other operations"
