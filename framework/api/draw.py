@@ -14,6 +14,7 @@ from framework.draw.figure import Content
 from framework.draw.formats import Painting, check_suffix, paint
 from framework.draw.hints import Hints, read_hints
 from framework.draw.levels import Level
+from framework.draw.steps import with_steps
 from framework.draw.style import load_style
 from framework.errors import InputError, did_you_mean
 from framework.ir.graph import Graph
@@ -52,7 +53,8 @@ def drawn(
     asked = combined(wish if wish is not None else Wish(), hints)
     content = content_of(hints, title)
     found = choose(shown, content, asked, load_style(os.fspath(style)))
-    return replace(found, scene=details(found.scene, found.diagram, shown, graph))
+    scene = details(found.scene, found.diagram, shown, graph)
+    return replace(found, scene=with_steps(scene, found.diagram))
 
 
 def content_of(hints: Hints, title: str | None = None) -> Content:
