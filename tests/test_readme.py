@@ -48,7 +48,7 @@ def test_a_shell_block_runs(folder, text):
     for line in text.strip().splitlines():
         for command in line.split("&&"):
             if "pip install" in command or "pytest" in command:
-                continue        # .ci/run executes these two
+                continue  # .ci/run executes these two
             done = run(command.strip())
             assert done.returncode == 0, done.stdout + done.stderr
 

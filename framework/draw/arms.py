@@ -30,9 +30,7 @@ def find_arms(panel: Panel) -> Arms | None:
         return None
     rising = order[outer_first[-1].target]
     flow = [link for link in panel.links if link.kind == "flow"]
-    lifted = {
-        (link.source, link.target) for link in flow if order[link.target] >= rising
-    }
+    lifted = {(link.source, link.target) for link in flow if order[link.target] >= rising}
     level = [(link.source, link.target) for link in outer_first]
     return Arms((*level, *ends_beside(panel, order, outer_first[0], flow)), frozenset(lifted))
 

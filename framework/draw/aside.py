@@ -45,9 +45,7 @@ def fits(user: str, found: Mapping[str, str], units: Mapping[str, Unit]) -> bool
     return count <= (1 if units[user].kind == "add" else MOST)
 
 
-def stand_aside(
-    out: PanelLayout, aside: Mapping[str, str], sizes: Mapping[str, Measured]
-) -> None:
+def stand_aside(out: PanelLayout, aside: Mapping[str, str], sizes: Mapping[str, Measured]) -> None:
     """Place the units on the left of their users, one below the other."""
     for user in dict.fromkeys(aside.values()):
         names = [name for name, other in aside.items() if other == user]

@@ -118,8 +118,8 @@ class AttentionPanel:
         inner = getattr(self.node.op, "width", None)
         if heads is None:
             return self.types["q"].shape[-1]
-        whole = self.types["q"].shape[-1] if inner is None else inner
-        return whole // heads
+        whole: Size = self.types["q"].shape[-1] if inner is None else inner
+        return whole // int(heads)
 
     def mixed(self) -> tuple[Size, ...]:
         """Shape of the weighted sums, one for each head."""

@@ -99,9 +99,7 @@ def choose(graph: Graph, content: Content, wish: Wish, style: Style) -> Choice:
     return maker.with_air(best, *chosen)
 
 
-def candidates(
-    graph: Graph, content: Content, wish: Wish
-) -> Iterator[tuple[Content, Options]]:
+def candidates(graph: Graph, content: Content, wish: Wish) -> Iterator[tuple[Content, Options]]:
     """Ways to draw the graph that agree with the wish, from detailed to coarse."""
     leans = [wish.lean] if wish.lean is not None else [False, True]
     for uneven in [True] if wish.wrap is not None else [False, True]:
@@ -177,7 +175,6 @@ class Maker:
     def key(self, content: Content) -> tuple[object, ...]:
         """What distinguishes the contents of candidates."""
         return (content.level, content.panels, content.most, content.focus)
-
 
     def with_air(self, best: Choice, content: Content, options: Options) -> Choice:
         """The same figure with more room between its ranks if its text stays as large."""

@@ -127,9 +127,7 @@ class LayoutDot:
         else:
             height += room
         column = f", group={quoted(self.group_of(unit) or 'main')}" if unit in self.spine else ""
-        return (
-            f"{self.names[unit]} [width={width / INCH:.4f}, height={height / INCH:.4f}{column}];"
-        )
+        return f"{self.names[unit]} [width={width / INCH:.4f}, height={height / INCH:.4f}{column}];"
 
     def rank(self, left: str, right: str) -> str:
         """Two units side by side, the first on the left."""

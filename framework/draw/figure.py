@@ -19,6 +19,7 @@ OVERVIEW = "overview"
 INSIDE = "inside:"
 """Ids of panels that show the inside of a block begin like this."""
 
+
 @dataclass(frozen=True)
 class Content:
     """What a figure shows.
@@ -74,18 +75,26 @@ class FigureBuilder:
         steps = " → ".join(unit.title for unit in panels[0].units.values() if unit.kind != "add")
         return Diagram(title, subtitle, panels, doc or title, f"{title}\n{doc}\n{steps}".strip())
 
-    def panel(self, root: str, id_: str, title: str, level: int, origin: str | None = None) -> Panel:
+    def panel(
+        self, root: str, id_: str, title: str, level: int, origin: str | None = None
+    ) -> Panel:
         """A panel with its blocks open to ``level``."""
-        depth = len(scopes_around(self.graph, f"{root}.x")) if root else 0
-        open_ = {
-            path
-            for path in self.graph.scopes
-            if level > 0 and path != root and (level > 1 or len(scopes_around(self.graph, path)) - depth < level)
-            and self.repeats.canonical(path) == path
-        }  # fmt: skip
+        open_ = self.opened(root, level)
         folding = Folding(self.graph, self.repeats, open_, level < 2, root)
         builder = PanelBuilder(self.graph, folding, self.content.titles, self.content.colours)
         return builder.build(id_, title, origin)
+
+    def opened(self, root: str, level: int) -> set[str]:
+        """The scopes that a level draws open: none, the outermost ones, or all."""
+        if level == 0:
+            return set()
+        depth = len(scopes_around(self.graph, f"{root}.x")) if root else 0
+        paths = (path for path in self.graph.scopes if self.repeats.canonical(path) == path)
+        return {
+            path
+            for path in paths
+            if path != root and (level > 1 or len(scopes_around(self.graph, path)) == depth)
+        }
 
     # ------------------------------------------------------------------ panels
 

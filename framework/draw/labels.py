@@ -109,9 +109,7 @@ class Labeller:
                     yield beside(way, (x, y), size, width, right)
 
 
-def beside(
-    way: Sequence[Point], at: Point, size: float, width: float, right: bool
-) -> Point:
+def beside(way: Sequence[Point], at: Point, size: float, width: float, right: bool) -> Point:
     """Start of a text beside a curve, level with one of its points."""
     base = at[1] + (RISE - FALL) / 2 * size
     top, bottom = base - RISE * size, base + FALL * size

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from framework.draw.diagram import Diagram, Link
+from framework.draw.labels import group_title
 from framework.draw.measure import BADGE_GAP, LINE_GAP, Measured, badge_width
 from framework.draw.metrics import text_width
-from framework.draw.labels import group_title
 from framework.draw.panellayout import PanelPlacer
 from framework.draw.placed import PanelLayout, Placed, Route, grown_by, text_area
 from framework.draw.route import Rectangle, crosses, line, polyline
@@ -50,7 +50,12 @@ def lay_out_diagram(diagram: Diagram, style: Style, options: Options) -> Scene:
     """The whole figure at its places."""
     placers = [
         PanelPlacer(
-            panel, style, options.direction, options.lines, options.shapes, options.lean,
+            panel,
+            style,
+            options.direction,
+            options.lines,
+            options.shapes,
+            options.lean,
             options.air,
         )
         for panel in diagram.panels
@@ -108,15 +113,11 @@ class Assembly:
         """Title and subtitle, top left."""
         y = MARGIN + self.style.title_size * 0.8
         title = self.diagram.title
-        found = [
-            Text(MARGIN, y, title, self.style.title_size, self.style.text, True, "start")
-        ]
+        found = [Text(MARGIN, y, title, self.style.title_size, self.style.text, True, "start")]
         if self.diagram.subtitle:
             x = MARGIN + text_width(title, self.style.title_size, True) + 16
             size = self.style.shape_size
-            found.append(
-                Text(x, y, self.diagram.subtitle, size, self.style.subtle, False, "start")
-            )
+            found.append(Text(x, y, self.diagram.subtitle, size, self.style.subtle, False, "start"))
         return tuple(found)
 
     # ------------------------------------------------------------------ panels
@@ -246,8 +247,8 @@ class Assembly:
         width, height = badge_width(text, self.style), size + 7
         fill = self.style.badge
         shape = Shape(left, middle - height / 2, width, height, fill, fill, "pill", 0.0)
-        words = Text(left + width / 2, middle + size * 0.36, text, size, self.style.badge_text, True)
-        return shape, words
+        x, y = left + width / 2, middle + size * 0.36
+        return shape, Text(x, y, text, size, self.style.badge_text, True)
 
     # ------------------------------------------------------------------ curves
 
@@ -294,12 +295,10 @@ class Assembly:
                 continue
             points = self.zoom(origin, frames[layout.panel.id].shape)
             if points is not None:
-                self.curves.append(
-                    Curve(
-                        origin, layout.panel.id, points, None, self.style.zoom,
-                        self.style.zoom_stroke, "zoom", True, None, "right", "left",
-                    )  # fmt: skip
-                )
+                colour, stroke = self.style.zoom, self.style.zoom_stroke
+                ends = (origin, layout.panel.id)
+                found = Curve(*ends, points, None, colour, stroke, "zoom", True)
+                self.curves.append(replace(found, source_side="right", target_side="left"))
 
     def zoom(self, origin: str, frame: Shape) -> tuple[Point, ...] | None:
         """A way from a box to a frame on its right past all boxes and words, if there is one."""
@@ -336,9 +335,7 @@ class Assembly:
         for category in self.diagram.categories:
             look = self.style.look(category)
             key = (look.fill, look.border)
-            word = " / ".join(
-                c for c in self.diagram.categories if same_look(self.style, c, look)
-            )
+            word = " / ".join(c for c in self.diagram.categories if same_look(self.style, c, look))
             step = SWATCH[0] + 6 + text_width(word, size) + 13
             if key in seen:
                 continue

@@ -43,9 +43,7 @@ class Measured:
         return self.unit.kind in ("add", "port")
 
 
-def measured(
-    unit: Unit, style: Style, extra: tuple[str, ...] = (), lean: bool = False
-) -> Measured:
+def measured(unit: Unit, style: Style, extra: tuple[str, ...] = (), lean: bool = False) -> Measured:
     """The size of a unit; ``extra`` lines stand below its name and facts.
 
     ``lean`` leaves out the facts of single operators.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 
-from framework.draw.diagram import Group, Link, Panel, Unit
+from framework.draw.diagram import Group, Link, Panel, Unit, UnitKind
 from framework.draw.fold import Folding
 from framework.draw.words import (
     HEAVY,
@@ -176,7 +176,7 @@ class PanelBuilder:
         if port not in panel.units:
             known = any(unit.startswith(PORT) for unit in panel.units)
             title = self.port_title(source.node) if known else "x"
-            kind = "port" if len(title) == 1 else "input"
+            kind: UnitKind = "port" if len(title) == 1 else "input"
             panel.units[port] = Unit(port, title, "input", kind, type=type_)
         return port
 

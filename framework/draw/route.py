@@ -113,7 +113,7 @@ def lanes(spans: Mapping[tuple[str, str], tuple[float, float]]) -> dict[tuple[st
     found: dict[tuple[str, str], int] = {}
     for key, (start, end) in sorted(spans.items(), key=lambda item: item[1][1] - item[1][0]):
         lane = 0
-        while any(l == lane and start < e and s < end for l, s, e in taken):
+        while any(other == lane and start < e and s < end for other, s, e in taken):
             lane += 1
         taken.append((lane, start, end))
         found[key] = lane
