@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from framework.draw.diagram import Link
 from framework.draw.dotlayout import LayoutDot
 from framework.draw.engine import Layout
+from framework.draw.grid import Grid
 from framework.draw.placed import PanelLayout, Placed, Route, grown_by, hit, traced
 from framework.draw.route import Rectangle, bend, line, polyline, trimmed
 from framework.draw.scene import Point
@@ -26,6 +27,8 @@ class FlowRouter:
         self.found = found
         self.dot = dot
         self.down = out.direction == "TB"
+        areas = ((grown_by(box.rectangle, CLEARANCE), name) for name, box in out.boxes.items())
+        self.boxes: Grid[str] = Grid(areas)
         self.stumbled: set[str] = set()
         """Boxes that some arrow could not get round."""
 
@@ -97,15 +100,11 @@ class FlowRouter:
 
     def met(self, points: Sequence[Point], ends: tuple[str, str]) -> set[str]:
         """The boxes that a curve comes too close to; of the two that it joins: enters."""
-        way = traced(points)
-        xs, ys = [x for x, _ in way], [y for _, y in way]
-        low, high, top, bottom = min(xs) - 5, max(xs) + 5, min(ys) - 5, max(ys) + 5
         found: set[str] = set()
-        for name, box in self.out.boxes.items():
-            if box.left > high or box.right < low or box.top > bottom or box.bottom < top:
-                continue
-            if hit(way, grown_by(box.rectangle, -1.5 if name in ends else CLEARANCE)):
-                found.add(name)
+        for x, y in traced(points):
+            for area, name in self.boxes.meeting((x - 0.01, y - 0.01, x + 0.01, y + 0.01)):
+                if name not in ends or hit([(x, y)], grown_by(area, -1.5 - CLEARANCE)):
+                    found.add(name)
         return found
 
     def aside(self, link: Link) -> Route:

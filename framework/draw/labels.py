@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from framework.draw.diagram import Group, Link, Panel
+from framework.draw.grid import Dots, Grid
 from framework.draw.metrics import text_width
 from framework.draw.placed import (
     FALL,
@@ -13,8 +14,6 @@ from framework.draw.placed import (
     PanelLayout,
     Route,
     grown_by,
-    hit,
-    overlap,
     sampled,
     text_area,
     traced,
@@ -63,10 +62,12 @@ class Labeller:
     ) -> None:
         self.style = style
         self.labels = labels
-        self.taken: list[Rectangle] = [box.rectangle for box in out.boxes.values()]
-        self.taken += title_areas(out, style)
-        self.frames = list(out.frames.values())
-        self.curves = [traced(route.line) for route in out.routes]
+        self.taken: Grid[None] = Grid((box.rectangle, None) for box in out.boxes.values())
+        for area in title_areas(out, style):
+            self.taken.add(area, None)
+        frames = [(x, y, x + width, y + height) for x, y, width, height in out.frames.values()]
+        self.frames: Grid[None] = Grid((frame, None) for frame in frames)
+        self.curves = Dots(point for route in out.routes for point in traced(route.line))
 
     def labelled(self, route: Route) -> Route:
         """The route with its label: on the right, else on the left, else none."""
@@ -75,24 +76,23 @@ class Labeller:
             for at in self.places(text, route):
                 area = text_area(text, at, self.style.shape_size)
                 if self.is_free(area) and not (strict and self.is_on_border(area)):
-                    self.taken.append(area)
+                    self.taken.add(area, None)
                     return replace(route, label=text, label_at=at)
         return route
 
     def is_on_border(self, area: Rectangle) -> bool:
         """Does the border of a frame run through the area?"""
         room = grown_by(area, 2.0)
-        for x, y, width, height in self.frames:
-            inside = x < room[0] and y < room[1] and room[2] < x + width and room[3] < y + height
-            if overlap(room, (x, y, x + width, y + height)) and not inside:
+        for (left, top, right, bottom), _ in self.frames.meeting(room):
+            if not (left < room[0] and top < room[1] and room[2] < right and room[3] < bottom):
                 return True
         return False
 
     def is_free(self, area: Rectangle) -> bool:
         """Does the area meet nothing?"""
-        if any(overlap(grown_by(area, 1.0), other) for other in self.taken):
-            return False
-        return not any(hit(points, grown_by(area, 2.0)) for points in self.curves)
+        return not self.taken.meets(grown_by(area, 1.0)) and not self.curves.hit(
+            grown_by(area, 2.0)
+        )
 
     def places(self, text: str, route: Route) -> Iterator[Point]:
         """Starts of the text's baseline, the best first."""
@@ -138,14 +138,15 @@ def title_areas(out: PanelLayout, style: Style) -> list[Rectangle]:
 def place_titles(out: PanelLayout, style: Style) -> list[str]:
     """Put each frame's title where no arrow crosses it; the frames where that is nowhere."""
     crossed: list[str] = []
-    curves = [traced(route.line) for route in out.routes]
-    labels = [area for route in out.routes if (area := route.label_area(style)) is not None]
+    curves = Dots(point for route in out.routes for point in traced(route.line))
+    areas = (route.label_area(style) for route in out.routes)
+    labels: Grid[None] = Grid((area, None) for area in areas if area is not None)
     for name, frame in out.frames.items():
         title = group_title(out.panel.groups[name])
         starts = list(title_starts(title, frame, style, curves))
         free = [
             at for at in starts
-            if is_title_free(text_area(title, at, style.name_size, True), labels, curves)
+            if is_free(text_area(title, at, style.name_size, True), labels, curves)
         ]  # fmt: skip
         out.titles[name] = (free or starts)[0]
         if not free:
@@ -153,28 +154,22 @@ def place_titles(out: PanelLayout, style: Style) -> list[str]:
     return crossed
 
 
-def is_title_free(
-    area: Rectangle, labels: Sequence[Rectangle], curves: Sequence[Sequence[Point]]
-) -> bool:
+def is_free(area: Rectangle, labels: Grid[None], curves: Dots) -> bool:
     """Does a title meet no label and no arrow?"""
     room = grown_by(area, 2.0)
-    return not any(overlap(room, label) for label in labels) and not any(
-        hit(points, room) for points in curves
-    )
+    return not labels.meets(room) and not curves.hit(room)
 
 
 def title_starts(
-    title: str, frame: tuple[float, float, float, float], style: Style,
-    curves: Sequence[Sequence[Point]],
-) -> Iterator[Point]:  # fmt: skip
+    title: str, frame: tuple[float, float, float, float], style: Style, curves: Dots
+) -> Iterator[Point]:
     """Where a title may start: at the left, right of an arrow that crosses, at the right."""
     x, y, width, _ = frame
     base = y + TITLE_BASE
     last = x + width - TITLE_INDENT - text_width(title, style.name_size, True)
     first = x + TITLE_INDENT
     yield (first, base)
-    band = (x, y, x + width, base + 4)
-    crossing = sorted({px for points in curves for px, py in points if hit([(px, py)], band)})
+    crossing = sorted({px for px, _ in curves.inside((x, y, x + width, base + 4))})
     yield from ((px + 8, base) for px in crossing if first < px + 8 <= last)
     if last > first:
         yield (last, base)

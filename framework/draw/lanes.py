@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from framework.draw.diagram import Link
 from framework.draw.dotlayout import LANE
+from framework.draw.grid import Grid
 from framework.draw.labels import title_areas
 from framework.draw.placed import PanelLayout, Placed, Route, grown_by, overlap
 from framework.draw.route import Rectangle, polyline, trimmed
@@ -15,6 +16,9 @@ from framework.draw.style import Style
 
 LANE_START = 16.0
 LABEL_SPACE = 8.0
+FAR = 600.0
+"""What is further to the side than this is not looked at."""
+
 NEAR = 14.0
 """Lanes closer than this look like one."""
 
@@ -57,14 +61,17 @@ class LaneRouter:
         self.out = out
         self.down = out.direction == "TB"
         self.boxes = {name: self.flipped(box.rectangle) for name, box in out.boxes.items()}
+        self.units: Grid[str] = Grid((box, name) for name, box in self.boxes.items())
         areas = [area for route in out.routes if (area := route.label_area(style)) is not None]
         areas += title_areas(out, style)
-        self.labels = [self.flipped(area) for area in areas]
-        self.frames = {
+        self.labels: Grid[None] = Grid((self.flipped(area), None) for area in areas)
+        self.homes = {
             name: self.flipped((x, y, x + width, y + height))
             for name, (x, y, width, height) in out.frames.items()
         }
-        self.lines = [self.stretches(route) for route in out.routes]
+        self.frames: Grid[str] = Grid((area, name) for name, area in self.homes.items())
+        pieces = (piece for route in out.routes for piece in self.stretches(route))
+        self.lines: Grid[None] = Grid((piece, None) for piece in pieces)
         self.taken: list[Lane] = []
 
     def route(self, link: Link) -> Route:
@@ -85,12 +92,12 @@ class LaneRouter:
         one, other = self.boxes[link.source], self.boxes[link.target]
         leave = (one[1] + one[3]) / 2 + (4 if source.size.is_circle else 0)
         arrive = (other[1] + other[3]) / 2 - 4
-        nearby = [
-            box for box in [*self.boxes.values(), *self.labels]
-            if box[1] < arrive + 9 and box[3] > leave - 9
-        ]  # fmt: skip
-        frames = [self.frames[name] for name in self.foreign(link)]
-        nearby += [box for box in frames if box[1] < arrive and box[3] > leave]
+        low, high = min(one[0], other[0]) - FAR, max(one[2], other[2]) + FAR
+        beside = (low, leave - 9, high, arrive + 9)
+        nearby = [box for box, _ in [*self.units.meeting(beside), *self.labels.meeting(beside)]]
+        own = self.around(link)
+        frames = [box for box, name in self.frames.meeting(beside) if name not in own]
+        nearby += frames
         others = [lane.u for lane in self.taken if lane.leave < arrive and leave < lane.arrive]
         for side, dear in ((2, 0.0), (0, OTHER_SIDE)):
             sign = 1.0 if side == 2 else -1.0
@@ -103,36 +110,33 @@ class LaneRouter:
                 cost = dear + place - nearest + self.trouble(lane, link, frames)
                 yield cost, lane
 
-    def foreign(self, link: Link) -> list[str]:
-        """The frames that neither end lies in: a lane goes round them."""
+    def around(self, link: Link) -> set[str]:
+        """The frames that either end lies in; a lane goes round all others."""
         own: set[str] = set()
         for unit in (link.source, link.target):
             group = self.out.panel.units[unit].group
             while group is not None:
                 own.add(group)
                 group = self.out.panel.groups[group].parent
-        return [name for name in self.frames if name not in own]
+        return own
 
     def trouble(self, lane: Lane, link: Link, frames: Sequence[Rectangle]) -> float:
         """What a lane meets: boxes, labels, frames, lanes, arrows; and if it leaves its frame."""
-        ends = (link.source, link.target)
         cost = 0.0
         stretches = list(lane.stretches())
-        for name, box in self.boxes.items():
-            if name not in ends and any(overlap(grown_by(s, 5.0), box) for s in stretches):
-                cost += 10_000
-        for label in self.labels:
-            cost += 3_000 * any(overlap(grown_by(s, 4.0), label) for s in stretches)
+        for stretch in stretches:
+            met = {name for _, name in self.units.meeting(grown_by(stretch, 5.0))}
+            cost += 10_000 * len(met - {link.source, link.target})
+            cost += 3_000 * self.labels.meets(grown_by(stretch, 4.0))
+            cost += CROSSING * sum(1 for _ in self.lines.meeting(stretch))
         for frame in frames:
             cost += 500 * any(overlap(grown_by(s, 3.0), frame) for s in stretches)
-        home = self.frames.get(self.out.panel.units[link.target].group or "")
+        home = self.homes.get(self.out.panel.units[link.target].group or "")
         if home is not None and not home[0] + 5 < lane.u < home[2] - 5:
             cost += 300
         for other in self.taken:
             beside = lane.leave < other.arrive and other.leave < lane.arrive
             cost += 3_000 * (beside and abs(lane.u - other.u) < NEAR)
-        for line in self.lines:
-            cost += CROSSING * sum(overlap(s, piece) for s in stretches for piece in line)
         return cost
 
     def stretches(self, route: Route) -> list[Rectangle]:

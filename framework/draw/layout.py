@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
+from framework.draw.arms import find_arms
 from framework.draw.diagram import Diagram, Link
 from framework.draw.labels import group_title
 from framework.draw.measure import BADGE_GAP, LINE_GAP, Measured, badge_width
 from framework.draw.metrics import text_width
-from framework.draw.panellayout import PanelPlacer
+from framework.draw.panellayout import PanelOptions, PanelPlacer
 from framework.draw.placed import PanelLayout, Placed, Route, grown_by, text_area
 from framework.draw.route import Rectangle, crosses, line, polyline
 from framework.draw.scene import Box, Curve, Frame, Point, Scene, Shape, Text
@@ -30,40 +31,29 @@ SLIDE = (960.0, 540.0)
 class Options:
     """How a figure is drawn.
 
-    ``wrap`` is the number of columns, which may be of very different heights if ``uneven``;
-    ``lean`` leaves out the facts of operators; ``lines`` are further lines in boxes by unit
-    (parameters, MACs).
+    ``wrap`` is the number of columns, which may be of very different heights if ``uneven``.
     """
 
-    direction: str = "TB"
-    shapes: bool = True
+    look: PanelOptions = field(default_factory=PanelOptions)
     legend: bool = True
-    wrap: int = 0
+    wrap: int = 1
     uneven: bool = True
-    air: float = 0.0
-    """Points that ranks stand further apart."""
-    lean: bool = False
-    lines: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def lay_out_diagram(diagram: Diagram, style: Style, options: Options) -> Scene:
-    """The whole figure at its places."""
-    placers = [
-        PanelPlacer(
-            panel,
-            style,
-            options.direction,
-            options.lines,
-            options.shapes,
-            options.lean,
-            options.air,
-        )
-        for panel in diagram.panels
-    ]
-    layouts = [placer.place() for placer in placers]
-    if options.wrap > 1 and options.direction == "TB" and placers[0].arms is None:
-        layouts[0] = wrapped(layouts[0], options.wrap, style, options.uneven)
-    return Assembly(diagram, style, options, layouts).scene()
+def lay_out_panels(diagram: Diagram, style: Style, options: Options) -> list[PanelLayout]:
+    """Every panel in one column; whether they are wrapped later makes no difference."""
+    placers = [PanelPlacer(panel, style, options.look) for panel in diagram.panels]
+    return [placer.place() for placer in placers]
+
+
+def assembled(
+    diagram: Diagram, style: Style, options: Options, layouts: Sequence[PanelLayout]
+) -> Scene:
+    """The whole figure of panels that are laid out; the overview is wrapped if so wished."""
+    first, *others = layouts
+    if options.wrap > 1 and options.look.direction == "TB" and find_arms(first.panel) is None:
+        first = wrapped(first, options.wrap, style, options.uneven)
+    return Assembly(diagram, style, options, [first, *others]).scene()
 
 
 class Assembly:

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from framework.draw.attention import is_attention
-from framework.draw.choose import Maker, Wish
 from framework.draw.details import details
 from framework.draw.diagram import Diagram
 from framework.draw.figure import Content, FigureBuilder
 from framework.draw.layout import Options
+from framework.draw.maker import Maker, Wish
 from framework.draw.scene import Scene
 from framework.draw.style import Style
 from framework.ir.graph import Graph
@@ -33,7 +33,7 @@ def page_levels(graph: Graph, content: Content, style: Style, first: Scene) -> l
     wanted += list(insides(graph, content))
     maker = Maker(graph, style, Wish(force=True))
     for name, trial in wanted[:MOST_LEVELS]:
-        found = maker.choice(trial, Options("TB"))
+        found = maker.choice(trial, Options())
         if found is None or size(found.diagram) > MOST_UNITS:
             continue
         levels.append((name, details(found.scene, found.diagram, graph, graph)))

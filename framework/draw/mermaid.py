@@ -113,7 +113,8 @@ class Painter:
         return f"  style {self.names[frame.id]} {look}"
 
 
-YAML = {ord('"'): '\\"', ord("\\"): "\\\\"}
+# A header knows no entities, and a page may take its title for markup: no angle brackets.
+YAML = {ord('"'): '\\"', ord("\\"): "\\\\", ord("<"): "‹", ord(">"): "›"}
 
 
 def quoted(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from framework.draw.arms import find_arms
 from framework.draw.arrows import FlowRouter
@@ -35,28 +35,41 @@ WIDER = 60.0
 """What a frame whose title is crossed gains with each try."""
 
 
+@dataclass(frozen=True)
+class PanelOptions:
+    """How panels are laid out.
+
+    ``lean`` leaves out the facts of operators; ``air`` are points that ranks stand further
+    apart; ``lines`` are further lines in boxes by unit (parameters, MACs).
+    """
+
+    direction: str = "TB"
+    shapes: bool = True
+    lean: bool = False
+    air: float = 0.0
+    lines: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
 class PanelPlacer:
     """Lays out one panel, of which it takes a copy."""
 
-    def __init__(
-        self, panel: Panel, style: Style, direction: str, lines: Mapping[str, tuple[str, ...]],
-        shapes: bool, lean: bool = False, air: float = 0.0,
-    ) -> None:  # fmt: skip
+    def __init__(self, panel: Panel, style: Style, look: PanelOptions) -> None:
         self.panel = panel.copy()
         self.style = style
-        self.direction = direction
-        self.air = air
-        self.arms = find_arms(panel) if direction == "TB" else None
+        self.direction = look.direction
+        self.air = look.air
+        down = look.direction == "TB"
+        self.arms = find_arms(panel) if down else None
         if self.arms is None:
             for link in self.panel.links:
                 link.kind = "flow" if link.kind == "skip" else link.kind
-        beside = shapes and direction == "TB" and self.arms is None
-        self.aside = find_asides(self.panel) if direction == "TB" and self.arms is None else {}
+        beside = look.shapes and down and self.arms is None
+        self.aside = find_asides(self.panel) if down and self.arms is None else {}
         for name, unit in self.panel.units.items():
             inside = unit.kind == "box" and (not beside or name in self.aside)
-            unit.shows_type = unit.shows_type or (shapes and inside)
+            unit.shows_type = unit.shows_type or (look.shapes and inside)
         self.sizes = {
-            name: measured(unit, style, lines.get(name, ()), lean)
+            name: measured(unit, style, look.lines.get(name, ()), look.lean)
             for name, unit in self.panel.units.items()
         }
         if self.arms is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from framework.draw.diagram import Diagram
-from framework.draw.scene import Frame, Scene
+from framework.draw.scene import Scene
 
 
 def with_steps(scene: Scene, diagram: Diagram) -> Scene:
@@ -23,19 +23,16 @@ def with_steps(scene: Scene, diagram: Diagram) -> Scene:
         replace(curve, step=max(steps.get(curve.source, 0), steps.get(curve.target, 0)))
         for curve in scene.curves
     )
-    held = {frame.id: [steps[box.id] for box in boxes if within(box.panel, frame, scene)]
-            for frame in scene.frames}  # fmt: skip
+    held: dict[str, list[int]] = {}
+    parents = {frame.id: frame.parent for frame in scene.frames}
+    for box in boxes:
+        around = box.panel
+        while around is not None:
+            held.setdefault(around, []).append(box.step)
+            around = parents.get(around)
     frames = tuple(
-        replace(frame, step=later.get(frame.id, min(held[frame.id], default=0)))
+        replace(frame, step=later.get(frame.id, min(held.get(frame.id, ()), default=0)))
         for frame in scene.frames
     )
     count = 1 + max(steps.values(), default=0)
     return replace(scene, boxes=boxes, curves=curves, frames=frames, steps=count)
-
-
-def within(panel: str | None, frame: Frame, scene: Scene) -> bool:
-    """Does a frame hold a box, directly or in a frame inside it?"""
-    parents = {other.id: other.parent for other in scene.frames}
-    while panel is not None and panel != frame.id:
-        panel = parents.get(panel)
-    return panel == frame.id
