@@ -10,7 +10,10 @@ from framework.draw.engine import Layout
 from framework.draw.grid import Grid
 from framework.draw.placed import PanelLayout, Placed, Route, grown_by, hit, traced
 from framework.draw.route import Rectangle, bend, line, polyline, trimmed
-from framework.draw.scene import Point
+from framework.draw.scene import Point, Side
+
+Sides = tuple[Side, Side]
+"""Where an arrow leaves and where it enters."""
 
 STEEP = 1.2
 """Straight arrows go at most so far across for each point along."""
@@ -38,7 +41,7 @@ class FlowRouter:
         if link.source in self.dot.aside:
             return self.aside(link)
         lifted = pair in self.dot.lifted
-        sides = ("top", "bottom") if lifted else ("bottom", "top")
+        sides: Sides = ("top", "bottom") if lifted else ("bottom", "top")
         if not self.down:
             sides = ("right", "left")
         best: tuple[set[str], Route] | None = None
@@ -55,9 +58,7 @@ class FlowRouter:
         self.stumbled |= best[0]
         return best[1]
 
-    def candidates(
-        self, link: Link, sides: tuple[str, str], lifted: bool
-    ) -> Iterator[tuple[Point, ...]]:
+    def candidates(self, link: Link, sides: Sides, lifted: bool) -> Iterator[tuple[Point, ...]]:
         """Curves from the plainest to the last resort."""
         source, target = self.out.boxes[link.source], self.out.boxes[link.target]
         start, end = ends_of(source, target, sides)
@@ -115,7 +116,7 @@ class FlowRouter:
         return Route(link, base, tip, sides=("right", "left"))
 
 
-def ends_of(source: Placed, target: Placed, sides: tuple[str, str]) -> tuple[Point, Point]:
+def ends_of(source: Placed, target: Placed, sides: Sides) -> tuple[Point, Point]:
     """Where a straight arrow leaves and enters: as level with each other as the boxes allow."""
     out, in_ = source.margin, target.margin
     if sides[0] == "right":

@@ -35,34 +35,47 @@ def choose(graph: Graph, content: Content, wish: Wish, style: Style) -> Choice:
     from detailed to coarse, whose smallest text has 14 points on a slide; if there is none,
     the one with the largest text.
     """
-    best: Choice | None = None
-    chosen = (content, Options())
     maker = Maker(graph, style, wish)
-    for trial, options in candidates(graph, content, wish):
-        if options.wrap > 1 and wish.wrap is None and maker.is_wide(trial, options):
-            continue
-        if best is not None and maker.size(trial) > MANY and options.look != chosen[1].look:
+    found = largest(maker, content, wish)
+    if found is None:
+        raise InputError(
+            f"the figure would have more than {MOST_UNITS:,} boxes\n"
+            "  hint: --level 0 closes blocks, repeat: folds copies, --focus shows one block"
+        )
+    best, trial, options = found
+    if best.text < LEGIBLE and not wish.force:
+        raise InputError(
+            f"the smallest text would have {best.text:.1f} points on a slide\n"
+            f"  hint: {advice(best)}; --force draws it all the same"
+        )
+    return maker.with_air(best, trial, options)
+
+
+def largest(maker: Maker, content: Content, wish: Wish) -> tuple[Choice, Content, Options] | None:
+    """The first candidate that is readable, else that with the largest text."""
+    best: tuple[Choice, Content, Options] | None = None
+    for trial, options in candidates(maker.graph, content, wish):
+        if is_hopeless(maker, trial, options, wish, None if best is None else best[2]):
             continue
         found = maker.choice(trial, options)
         if found is None:
             continue
         # Columns of very different heights are ugly: only for much larger text.
         gain = UGLY if options.uneven and wish.wrap is None else 1.001
-        if best is None or found.text > gain * best.text:
-            best, chosen = found, (trial, options)
-        if best.text >= READABLE:
+        if best is None or found.text > gain * best[0].text:
+            best = (found, trial, options)
+        if best[0].text >= READABLE:
             break
-    if best is None:
-        raise InputError(
-            f"the figure would have more than {MOST_UNITS:,} boxes\n"
-            "  hint: --level 0 closes blocks, repeat: folds copies, --focus shows one block"
-        )
-    if best.text < LEGIBLE and not wish.force:
-        raise InputError(
-            f"the smallest text would have {best.text:.1f} points on a slide\n"
-            f"  hint: {advice(best)}; --force draws it all the same"
-        )
-    return maker.with_air(best, *chosen)
+    return best
+
+
+def is_hopeless(
+    maker: Maker, trial: Content, options: Options, wish: Wish, best: Options | None
+) -> bool:
+    """Is a candidate not worth its layout: columns of a wide figure, another try of a huge one?"""
+    if options.wrap > 1 and wish.wrap is None and maker.is_wide(trial, options):
+        return True
+    return best is not None and options.look != best.look and maker.size(trial) > MANY
 
 
 def candidates(graph: Graph, content: Content, wish: Wish) -> Iterator[tuple[Content, Options]]:

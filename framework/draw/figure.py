@@ -13,7 +13,7 @@ from framework.draw.panels import PanelBuilder
 from framework.draw.words import words
 from framework.errors import InputError, did_you_mean
 from framework.ir.find import scopes_around
-from framework.ir.graph import Graph
+from framework.ir.graph import Graph, Node
 
 OVERVIEW = "overview"
 INSIDE = "inside:"
@@ -121,8 +121,12 @@ class FigureBuilder:
         """
         makes: dict[str, dict[tuple[str, ...], str]] = {}
         counts: Counter[str] = Counter()
-        for path, scope in self.graph.scopes.items():
-            nodes = [node for node in self.graph if node.name.startswith(f"{path}.")]
+        inside: dict[str, list[Node]] = {}
+        for node in self.graph:
+            for path in scopes_around(self.graph, node.name):
+                inside.setdefault(path, []).append(node)
+        for path, nodes in inside.items():
+            scope = self.graph.scopes[path]
             own = [node for node in nodes if node.scope == path]
             if any(node.op.name == "add" or node.op.category == "softmax" for node in own):
                 counts[scope.block] += len(nodes)

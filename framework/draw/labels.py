@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from framework.draw.diagram import Group, Link, Panel
 from framework.draw.grid import Dots, Grid
-from framework.draw.metrics import text_width
+from framework.draw.measure import WIDEST
+from framework.draw.metrics import shortened, text_width
 from framework.draw.placed import (
     FALL,
     RISE,
@@ -122,15 +123,16 @@ def beside(way: Sequence[Point], at: Point, size: float, width: float, right: bo
 # ---------------------------------------------------------------------- titles of frames
 
 
-def group_title(group: Group) -> str:
+def group_title(group: Group, style: Style) -> str:
     """A frame's title with the number of its copies."""
-    return group.title if group.count == 1 else f"{group.title}  ×{group.count}"
+    title = shortened(group.title, style.name_size, WIDEST, True)
+    return title if group.count == 1 else f"{title}  ×{group.count}"
 
 
 def title_areas(out: PanelLayout, style: Style) -> list[Rectangle]:
     """Where the titles of frames stand."""
     return [
-        text_area(group_title(out.panel.groups[name]), at, style.name_size, True)
+        text_area(group_title(out.panel.groups[name], style), at, style.name_size, True)
         for name, at in out.titles.items()
     ]
 
@@ -142,7 +144,7 @@ def place_titles(out: PanelLayout, style: Style) -> list[str]:
     areas = (route.label_area(style) for route in out.routes)
     labels: Grid[None] = Grid((area, None) for area in areas if area is not None)
     for name, frame in out.frames.items():
-        title = group_title(out.panel.groups[name])
+        title = group_title(out.panel.groups[name], style)
         starts = list(title_starts(title, frame, style, curves))
         free = [
             at for at in starts

@@ -11,7 +11,7 @@ from framework.draw.grid import Grid
 from framework.draw.labels import title_areas
 from framework.draw.placed import PanelLayout, Placed, Route, grown_by, overlap
 from framework.draw.route import Rectangle, polyline, trimmed
-from framework.draw.scene import Point
+from framework.draw.scene import Point, Side
 from framework.draw.style import Style
 
 LANE_START = 16.0
@@ -80,7 +80,7 @@ class LaneRouter:
         best = min(self.candidates(source, target, link), key=lambda found: found[0])[1]
         self.taken.append(best)
         base, tip = trimmed(polyline([self.point(*corner) for corner in best.corners]))
-        side = "right" if self.down else "top"
+        side: Side = "right" if self.down else "top"
         if best.u < best.start:
             side = "left" if self.down else "bottom"
         return Route(link, base, tip, sides=(side, side))

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from typing import Literal
 
 from framework.draw.arms import find_arms
+from framework.draw.boxtext import box_lines
 from framework.draw.diagram import Diagram, Link
 from framework.draw.labels import group_title
-from framework.draw.measure import BADGE_GAP, LINE_GAP, Measured, badge_width
-from framework.draw.metrics import text_width
+from framework.draw.legend import MARGIN, lay_out_legend
+from framework.draw.measure import WIDEST
+from framework.draw.metrics import shortened, text_width
 from framework.draw.panellayout import PanelOptions, PanelPlacer
-from framework.draw.placed import PanelLayout, Placed, Route, grown_by, text_area
-from framework.draw.route import Rectangle, crosses, line, polyline
-from framework.draw.scene import Box, Curve, Frame, Point, Scene, Shape, Text
+from framework.draw.placed import PanelLayout, Placed, Route
+from framework.draw.scene import Box, Curve, Frame, Scene, Shape, Text
 from framework.draw.style import Look, Style
 from framework.draw.wrap import wrapped
+from framework.draw.zoom import zoom
 
-MARGIN = 10.0
 HEAD = 28.0
 PANEL_GAP = 26.0
 PANEL_PAD = 12.0
-SWATCH = (18.0, 12.0)
+LONGEST = 480.0
+"""Width of a figure's title and of its subtitle."""
+
 SLIDE = (960.0, 540.0)
 """A slide of 13.33 × 7.5 inches in points."""
 
@@ -79,9 +82,10 @@ class Assembly:
             bottom = max(bottom, top + height)
             x += width + PANEL_GAP
         width = x - PANEL_GAP + MARGIN
-        titles = self.titles()
+        titles = figure_titles(self.diagram, self.style)
         width = max(width, *(t.x + text_width(t.string, t.size, t.bold) + MARGIN for t in titles))
-        legend, legend_height = self.legend(width, bottom + 10)
+        words = self.diagram.categories if self.options.legend else []
+        legend, legend_height = lay_out_legend(words, self.style, width, bottom + 10)
         self.zooms()
         height = bottom + MARGIN + legend_height
         return Scene(
@@ -99,17 +103,6 @@ class Assembly:
             1 + max((box.step for box in self.boxes.values()), default=0),
         )
 
-    def titles(self) -> tuple[Text, ...]:
-        """Title and subtitle, top left."""
-        y = MARGIN + self.style.title_size * 0.8
-        title = self.diagram.title
-        found = [Text(MARGIN, y, title, self.style.title_size, self.style.text, True, "start")]
-        if self.diagram.subtitle:
-            x = MARGIN + text_width(title, self.style.title_size, True) + 16
-            size = self.style.shape_size
-            found.append(Text(x, y, self.diagram.subtitle, size, self.style.subtle, False, "start"))
-        return tuple(found)
-
     # ------------------------------------------------------------------ panels
 
     def panel(self, layout: PanelLayout, x: float, y: float, number: int) -> tuple[float, float]:
@@ -118,11 +111,17 @@ class Assembly:
         framed = number > 0
         pad = PANEL_PAD if framed else 0.0
         head = HEAD - 4 if framed else HEAD
-        title = layout.panel.title
+        title = self.panel_title(layout)
         least = text_width(title, self.style.name_size, True) + 2 * pad if framed else 0.0
         if not framed and len(self.layouts) > 1:
             # The title stands above the overview; beside it the panels begin.
-            least = max(t.x + text_width(t.string, t.size, t.bold) for t in self.titles()) - x
+            least = (
+                max(
+                    t.x + text_width(t.string, t.size, t.bold)
+                    for t in figure_titles(self.diagram, self.style)
+                )
+                - x
+            )
         width = max(right - left + 2 * pad, least)
         height = bottom - top + 2 * pad + head
         spare = max(0.0, (least - (right - left + 2 * pad)) / 2) if framed else 0.0
@@ -138,6 +137,10 @@ class Assembly:
             self.curves.append(self.curve(layout, route, dx, dy))
         return width, height
 
+    def panel_title(self, layout: PanelLayout) -> str:
+        """A panel's title, shortened if need be."""
+        return shortened(layout.panel.title, self.style.name_size, WIDEST, True)
+
     def box_id(self, layout: PanelLayout, unit: str) -> str:
         """Unique over all panels."""
         return f"{layout.panel.id}/{unit}"
@@ -147,9 +150,8 @@ class Assembly:
     ) -> None:
         """The frame of a panel that shows the inside of a box."""
         look = self.style.attention_frame if layout.panel.attention else self.style.frame
-        title = Text(
-            x + 14, y + 22, layout.panel.title, self.style.name_size, self.style.text, True, "start"
-        )
+        words, size = self.panel_title(layout), self.style.name_size
+        title = Text(x + 14, y + 22, words, size, self.style.text, True, "start")
         shape = framed(look, x, y, width, height)
         self.frames.append(Frame(layout.panel.id, shape, title))
 
@@ -161,7 +163,7 @@ class Assembly:
         look = self.style.attention_frame if found.attention else self.style.frame
         at_x, at_y = layout.titles[group]
         moved = (at_x + x - layout.frames[group][0], at_y + y - layout.frames[group][1])
-        label = group_title(found)
+        label = group_title(found, self.style)
         title = Text(*moved, label, self.style.name_size, self.style.text, True, "start")
         shape = replace(framed(look, x, y, width, height), double=found.count > 1)
         parent = found.parent if found.parent else None
@@ -177,25 +179,10 @@ class Assembly:
 
     def box(self, layout: PanelLayout, name: str, placed: Placed, dx: float, dy: float) -> Box:
         """One unit at its final place."""
-        unit = placed.size.unit
-        look = self.style.look(unit.category)
-        circle = placed.size.is_circle
-        shape = Shape(
-            placed.left + dx,
-            placed.top + dy,
-            placed.size.width,
-            placed.size.height,
-            look.fill,
-            look.border,
-            "circle" if circle else "box",
-            look.stroke,
-            self.style.radius,
-            unit.count > 1,
-            look.dashed,
-        )
-        group = unit.group
+        unit, group = placed.size.unit, placed.size.unit.group
+        shape = shape_of(placed, self.style, dx, dy)
         panel = layout.panel.id if layout is not self.layouts[0] else None
-        lines, badge = self.lines(placed.size, shape)
+        lines, badge = box_lines(placed.size, shape, self.style)
         return Box(
             self.box_id(layout, name),
             shape,
@@ -209,43 +196,12 @@ class Assembly:
             unit.details,
         )
 
-    def lines(
-        self, size: Measured, shape: Shape
-    ) -> tuple[tuple[Text, ...], tuple[Shape, Text] | None]:
-        """The lines of text in a box, centred, and its badge beside the first."""
-        x, middle = shape.centre
-        total = sum(line.size for line in size.lines) + LINE_GAP * (len(size.lines) - 1)
-        y = middle - total / 2
-        texts: list[Text] = []
-        badge = None
-        for number, line_ in enumerate(size.lines):
-            colour = self.style.text if number == 0 else self.style.subtle
-            at = x
-            if number == 0 and size.badge is not None:
-                wide = badge_width(size.badge, self.style) + BADGE_GAP
-                at = x - wide / 2
-                badge = self.badge(size.badge, at, line_.string, y + line_.size / 2)
-            baseline = y + line_.size * 0.8
-            texts.append(Text(at, baseline, line_.string, line_.size, colour, line_.bold))
-            y += line_.size + LINE_GAP
-        return tuple(texts), badge
-
-    def badge(self, text: str, centre: float, title: str, middle: float) -> tuple[Shape, Text]:
-        """The pill with the number of copies."""
-        size = self.style.shape_size
-        left = centre + text_width(title, self.style.name_size, True) / 2 + BADGE_GAP
-        width, height = badge_width(text, self.style), size + 7
-        fill = self.style.badge
-        shape = Shape(left, middle - height / 2, width, height, fill, fill, "pill", 0.0)
-        x, y = left + width / 2, middle + size * 0.36
-        return shape, Text(x, y, text, size, self.style.badge_text, True)
-
     # ------------------------------------------------------------------ curves
 
     def curve(self, layout: PanelLayout, route: Route, dx: float, dy: float) -> Curve:
         """One arrow at its final place."""
         link = route.link
-        colour, stroke = self.look_of(link)
+        colour, stroke = look_of(link, self.style)
         label = None
         if route.label:
             x, y = route.label_at
@@ -261,20 +217,8 @@ class Assembly:
             link.kind,
             link.kind == "skip",
             label,
-            route.sides[0],  # type: ignore[arg-type]
-            route.sides[1],  # type: ignore[arg-type]
+            *route.sides,
         )
-
-    def look_of(self, link: Link) -> tuple[str, float]:
-        """Colour and stroke of a kind of arrow."""
-        style = self.style
-        if link.accent:
-            return style.residual, style.residual_stroke
-        return {
-            "flow": (style.line, style.flow_stroke),
-            "residual": (style.residual, style.residual_stroke),
-            "skip": (style.skip, style.skip_stroke),
-        }[link.kind]
 
     def zooms(self) -> None:
         """Dashed lines from a box to the panel that shows its inside."""
@@ -283,82 +227,50 @@ class Assembly:
             origin = layout.panel.origin
             if origin is None or origin not in self.boxes:
                 continue
-            points = self.zoom(origin, frames[layout.panel.id].shape)
+            box, frame = self.boxes[origin], frames[layout.panel.id]
+            obstacles = [b.shape for b in self.boxes.values() if b is not box]
+            outer = [f for f in self.frames if f.parent is None and f.id != box.panel]
+            obstacles += [f.shape for f in outer if f is not frame]
+            labels = [curve.label for curve in self.curves if curve.label is not None]
+            points = zoom(box.shape, frame.shape, obstacles, labels)
             if points is not None:
                 colour, stroke = self.style.zoom, self.style.zoom_stroke
                 ends = (origin, layout.panel.id)
                 found = Curve(*ends, points, None, colour, stroke, "zoom", True)
                 self.curves.append(replace(found, source_side="right", target_side="left"))
 
-    def zoom(self, origin: str, frame: Shape) -> tuple[Point, ...] | None:
-        """A way from a box to a frame on its right past all boxes and words, if there is one."""
-        box = self.boxes[origin].shape
-        start: Point = (box.x + box.width + (4 if box.double else 1), box.centre[1])
-        blocked = [grown_by(area_of(b.shape), 3.0) for n, b in self.boxes.items() if n != origin]
-        home = self.boxes[origin].panel
-        others = [f for f in self.frames if f.shape is not frame and f.id != home]
-        blocked += [grown_by(area_of(f.shape), 3.0) for f in others if f.parent is None]
-        for text in (curve.label for curve in self.curves):
-            if text is not None:
-                blocked.append(text_area(text.string, (text.x, text.y), text.size))
-        low, high = frame.y + 20, frame.y + frame.height - 12
-        levels = [y for y in range(round(low), round(high), 4)]
-        for y in sorted(levels, key=lambda y: abs(y - start[1])):
-            if abs(y - start[1]) < 4 and not any_crossed([start, (frame.x, start[1])], blocked):
-                return line(start, (frame.x, start[1]))
-            for x in range(round(start[0]) + 8, round(frame.x) - 4, 8):
-                corners = [start, (x, start[1]), (x, y), (frame.x, y)]
-                if not any_crossed(corners, blocked):
-                    return polyline(corners, 8.0)
-        return None
 
-    # ------------------------------------------------------------------ legend
-
-    def legend(self, width: float, y: float) -> tuple[tuple[tuple[Shape, Text], ...], float]:
-        """Swatches of the categories present, bottom left, and their height."""
-        if not self.options.legend:
-            return (), 0.0
-        size = self.style.shape_size
-        found: list[tuple[Shape, Text]] = []
-        x = MARGIN
-        seen: set[tuple[str, str]] = set()
-        for category in self.diagram.categories:
-            look = self.style.look(category)
-            key = (look.fill, look.border)
-            word = " / ".join(c for c in self.diagram.categories if same_look(self.style, c, look))
-            step = SWATCH[0] + 6 + text_width(word, size) + 13
-            if key in seen:
-                continue
-            seen.add(key)
-            if x > MARGIN and x + step > width - MARGIN:
-                x, y = MARGIN, y + size + 8
-            swatch = Shape(x, y, *SWATCH, look.fill, look.border, "box", look.stroke, 3.0)
-            found.append((swatch, self.legend_word(x, y, word)))
-            x += step
-        first = found[0][0].y if found else y
-        return tuple(found), (y - first + size + 12) if found else 0.0
-
-    def legend_word(self, x: float, y: float, word: str) -> Text:
-        """The word beside a swatch."""
-        size = self.style.shape_size
-        baseline = y + SWATCH[1] - 1.5
-        return Text(x + SWATCH[0] + 6, baseline, word, size, self.style.subtle, False, "start")
+def figure_titles(diagram: Diagram, style: Style) -> tuple[Text, ...]:
+    """Title and subtitle, top left."""
+    y = MARGIN + style.title_size * 0.8
+    title = shortened(diagram.title, style.title_size, LONGEST, True)
+    found = [Text(MARGIN, y, title, style.title_size, style.text, True, "start")]
+    if diagram.subtitle:
+        x = MARGIN + text_width(title, style.title_size, True) + 16
+        size = style.shape_size
+        words = shortened(diagram.subtitle, size, LONGEST)
+        found.append(Text(x, y, words, size, style.subtle, False, "start"))
+    return tuple(found)
 
 
-def same_look(style: Style, category: str, look: Look) -> bool:
-    """Do boxes of this category look alike?"""
-    other = style.look(category)
-    return (other.fill, other.border) == (look.fill, look.border)
+def look_of(link: Link, style: Style) -> tuple[str, float]:
+    """Colour and stroke of a kind of arrow."""
+    if link.accent:
+        return style.residual, style.residual_stroke
+    return {
+        "flow": (style.line, style.flow_stroke),
+        "residual": (style.residual, style.residual_stroke),
+        "skip": (style.skip, style.skip_stroke),
+    }[link.kind]
 
 
-def area_of(shape: Shape) -> Rectangle:
-    """Left, top, right, bottom of a shape."""
-    return (shape.x, shape.y, shape.x + shape.width, shape.y + shape.height)
-
-
-def any_crossed(corners: Sequence[Point], areas: Sequence[Rectangle]) -> bool:
-    """Does a line with these corners meet any of the areas?"""
-    return any(crosses(a, b, area) for a, b in pairwise(corners) for area in areas)
+def shape_of(placed: Placed, style: Style, dx: float, dy: float) -> Shape:
+    """The shape of a unit at its final place."""
+    size, look = placed.size, style.look(placed.size.unit.category)
+    kind: Literal["circle", "box"] = "circle" if size.is_circle else "box"
+    at = (placed.left + dx, placed.top + dy)
+    shape = Shape(*at, size.width, size.height, look.fill, look.border, kind, look.stroke)
+    return replace(shape, radius=style.radius, double=size.unit.count > 1, dashed=look.dashed)
 
 
 def framed(look: Look, x: float, y: float, width: float, height: float) -> Shape:

@@ -58,25 +58,36 @@ class PanelPlacer:
         self.style = style
         self.direction = look.direction
         self.air = look.air
-        down = look.direction == "TB"
-        self.arms = find_arms(panel) if down else None
+        self.arms = find_arms(panel) if look.direction == "TB" else None
+        column = look.direction == "TB" and self.arms is None
+        self.aside = find_asides(self.panel) if column else {}
+        self.labels: dict[tuple[str, str], str] = {}
+        self.wider: dict[str, float] = {}
+        """Frames that need more width than their titles alone."""
         if self.arms is None:
-            for link in self.panel.links:
-                link.kind = "flow" if link.kind == "skip" else link.kind
-        beside = look.shapes and down and self.arms is None
-        self.aside = find_asides(self.panel) if down and self.arms is None else {}
-        for name, unit in self.panel.units.items():
-            inside = unit.kind == "box" and (not beside or name in self.aside)
-            unit.shows_type = unit.shows_type or (look.shapes and inside)
+            self.without_skips()
+        if look.shapes:
+            self.with_shapes(column)
         self.sizes = {
             name: measured(unit, style, look.lines.get(name, ()), look.lean)
             for name, unit in self.panel.units.items()
         }
         if self.arms is not None:
             self.same_width([unit for pair in self.arms.level for unit in pair])
-        self.labels = wanted_labels(self.panel) if beside else {}
-        self.wider: dict[str, float] = {}
-        """Frames that need more width than their titles alone."""
+
+    def without_skips(self) -> None:
+        """Skips are only special between the arms of a U."""
+        for link in self.panel.links:
+            if link.kind == "skip":
+                link.kind = "flow"
+
+    def with_shapes(self, column: bool) -> None:
+        """Shapes stand beside the arrows of a column, elsewhere in the boxes."""
+        for name, unit in self.panel.units.items():
+            if unit.kind == "box" and (not column or name in self.aside):
+                unit.shows_type = True
+        if column:
+            self.labels = wanted_labels(self.panel)
 
     def same_width(self, units: list[str]) -> None:
         """Both arms of a U are as wide as their widest box."""
@@ -165,7 +176,7 @@ class PanelPlacer:
             else:
                 room[name] = (widest[unit.group] if count else reach[name]) + lane - side / 2
         for group in self.panel.groups.values():
-            width = text_width(group_title(group), self.style.name_size, True)
+            width = text_width(group_title(group, self.style), self.style.name_size, True)
             # As much again right of the arrow that enters in the middle.
             extra = self.wider.get(group.id, 0.0)
             room[f"title:{group.id}"] = 2 * (width + TITLE_INDENT + 8) + extra

@@ -11,7 +11,7 @@ from framework.draw.diagram import Link, Panel
 from framework.draw.measure import Measured
 from framework.draw.metrics import text_width
 from framework.draw.route import Rectangle
-from framework.draw.scene import Point
+from framework.draw.scene import Point, Side
 from framework.draw.style import Style
 
 CORNER_GAP = 14.0
@@ -78,7 +78,7 @@ class Route:
     tip: Point
     label: str = ""
     label_at: Point = (0.0, 0.0)
-    sides: tuple[str, str] = ("bottom", "top")
+    sides: tuple[Side, Side] = ("bottom", "top")
 
     @property
     def line(self) -> tuple[Point, ...]:

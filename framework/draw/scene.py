@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Point = tuple[float, float]
+Side = Literal["top", "right", "bottom", "left"]
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,8 @@ class Curve:
     kind: Literal["flow", "residual", "skip", "zoom"] = "flow"
     dashed: bool = False
     label: Text | None = None
-    source_side: Literal["top", "right", "bottom", "left"] = "bottom"
-    target_side: Literal["top", "right", "bottom", "left"] = "top"
+    source_side: Side = "bottom"
+    target_side: Side = "top"
     step: int = 0
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from framework.draw.diagram import Link
+from framework.draw.grid import Grid
 from framework.draw.labels import place_titles
 from framework.draw.placed import PanelLayout, Placed, Route
 from framework.draw.route import polyline, trimmed
@@ -87,23 +90,30 @@ def possible_cuts(layout: PanelLayout) -> list[float]:
         if low > reach:
             cuts.append((low + reach) / 2)
         reach = max(reach, high)
-    return [cut for cut in cuts if is_simple(layout, cut)]
+    boxes = Grid(
+        ((box.left - NARROW, box.y - 0.1, box.right + NARROW, box.y + 0.1), None)
+        for box in layout.boxes.values()
+    )
+    alone = lone_arrows(layout, cuts)
+    return [cut for cut in cuts if cut in alone and is_simple(layout, cut, alone[cut], boxes)]
 
 
-def is_simple(layout: PanelLayout, cut: float) -> bool:
-    """Does a single arrow cross, which can leave its column below and enter the next above?"""
-    boxes = layout.boxes
-    crossing = [
-        route.link for route in layout.routes
-        if boxes[route.link.source].y < cut < boxes[route.link.target].y
-    ]  # fmt: skip
-    if len(crossing) != 1:
-        return False
-    source, target = boxes[crossing[0].source], boxes[crossing[0].target]
-    return not any(
-        (abs(box.x - end.x) < box.size.width / 2 + NARROW and low < box.y < high)
-        for end, low, high in ((source, source.bottom, cut), (target, cut, target.top))
-        for box in boxes.values()
+def lone_arrows(layout: PanelLayout, cuts: Sequence[float]) -> dict[float, Link]:
+    """The arrow across each cut that only one crosses."""
+    crossing: dict[float, list[Link]] = {cut: [] for cut in cuts}
+    for route in layout.routes:
+        source, target = layout.boxes[route.link.source], layout.boxes[route.link.target]
+        for cut in cuts[bisect_right(cuts, source.y) : bisect_left(cuts, target.y)]:
+            crossing[cut].append(route.link)
+    return {cut: links[0] for cut, links in crossing.items() if len(links) == 1}
+
+
+def is_simple(layout: PanelLayout, cut: float, link: Link, boxes: Grid[None]) -> bool:
+    """Can the arrow leave its column below, and enter the next from above?"""
+    source, target = layout.boxes[link.source], layout.boxes[link.target]
+    down = (source.x - 0.1, source.bottom, source.x + 0.1, cut)
+    return not boxes.meets(down) and not boxes.meets(
+        (target.x - 0.1, cut, target.x + 0.1, target.top)
     )
 
 
