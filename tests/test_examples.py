@@ -25,12 +25,7 @@ def run(script):
 
 
 def test_there_are_examples():
-    assert [script.name for script in SCRIPTS] == [
-        "attention_by_hand.py",
-        "build_in_python.py",
-        "convolution_as_attention.py",
-        "lecture_stride.py",
-    ]
+    assert len(SCRIPTS) >= 4
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
