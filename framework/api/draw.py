@@ -10,16 +10,17 @@ from typing import Any, BinaryIO
 
 from framework.draw.choose import READABLE, Choice, Wish, choose
 from framework.draw.details import details, model_facts
-from framework.draw.figure import Content
+from framework.draw.figure import Content, FigureBuilder
 from framework.draw.formats import Painting, check_suffix, paint
 from framework.draw.hints import Hints, read_hints
 from framework.draw.levels import Level
 from framework.draw.steps import with_steps
 from framework.draw.style import load_style
-from framework.errors import InputError, did_you_mean
+from framework.errors import InputError, Problem, RunError, SpecError, did_you_mean
 from framework.ir.graph import Graph
 from framework.passes.infer import retype
 from framework.runtime.files import write_atomically
+from framework.source import MapNode, Scalar
 from framework.spec.document import Document
 
 WISHES = (
@@ -52,9 +53,29 @@ def drawn(
     hints = read_hints(document.draw if document is not None else None)
     asked = combined(wish if wish is not None else Wish(), hints)
     content = content_of(hints, title)
+    check_paths(shown, content, asked, document)
     found = choose(shown, content, asked, load_style(os.fspath(style)))
     scene = details(found.scene, found.diagram, shown, graph)
     return replace(found, scene=with_steps(scene, found.diagram))
+
+
+def check_paths(graph: Graph, content: Content, asked: Wish, document: Document | None) -> None:
+    """Raise `SpecError` where the file's own ``draw:`` names a block that does not exist."""
+    section = document.draw if document is not None else None
+    if not isinstance(section, MapNode) or (asked.panels is None and asked.focus is None):
+        return
+    focus, panels = section.get("focus"), section.get("panels")
+    named = [focus] if isinstance(focus, Scalar) else []
+    named += [item for item in panels if isinstance(item, Scalar)] if panels else []
+    builder = FigureBuilder(graph, content)
+    for node in named:
+        if node.raw not in (asked.focus, *(asked.panels or ())):
+            continue
+        try:
+            builder.find(node.raw)
+        except InputError as error:
+            fact, _, hint = str(error).partition("\n  hint: ")
+            raise SpecError([Problem("unknown-reference", fact, node.place, hint)]) from error
 
 
 def content_of(hints: Hints, title: str | None = None) -> Content:
@@ -83,13 +104,21 @@ def combined(wish: Wish, hints: Hints) -> Wish:
     )
 
 
+def check_target(path: str | os.PathLike[str]) -> Path:
+    """The file to write; raises `InputError` where its format or its folder does not exist."""
+    file = Path(path)
+    check_suffix(file.suffix)
+    if not file.parent.is_dir():
+        raise InputError(f"there is no folder '{file.parent}' for '{file.name}'")
+    return file
+
+
 def write_figure(
     choice: Choice, path: str | os.PathLike[str], *, text: str = "live", build: bool = False,
     graph: Graph | None = None, levels: Sequence[Level] = (),
 ) -> Path:  # fmt: skip
     """Write a figure in the format of its suffix; the file appears whole or not at all."""
-    file = Path(path)
-    check_suffix(file.suffix)
+    file = check_target(path)
     painting = Painting(
         text="outline" if text == "outline" else "live",
         build=build,
@@ -101,7 +130,10 @@ def write_figure(
     def write(out: BinaryIO) -> None:
         out.write(content)
 
-    write_atomically(file, write)
+    try:
+        write_atomically(file, write)
+    except OSError as error:
+        raise RunError(f"'{file}' cannot be written: {error.strerror}") from error
     return file
 
 
@@ -114,6 +146,12 @@ def remark(choice: Choice) -> str | None:
         f"the smallest text has {choice.text:.1f} points on a slide, {READABLE:.0f} are readable; "
         f"fold '{largest.title}' ({len(largest.units)} boxes) or show part of it with --focus"
     )
+
+
+def check_number(name: str, value: object, low: int, high: int) -> None:
+    """Raise `InputError` for a level or a number of columns that means nothing."""
+    if value is not None and not (type(value) is int and low <= value <= high):
+        raise InputError(f"{name} is a whole number from {low} to {high}, not {value!r}")
 
 
 def wish_of(given: Mapping[str, Any]) -> Wish:
@@ -133,6 +171,13 @@ def wish_of(given: Mapping[str, Any]) -> Wish:
     unknown = [word for word in show if word not in ("params", "macs", "shape")]
     if unknown:
         raise InputError(f"show takes params, macs and shape, not {unknown[0]!r}")
+    check_number("level", options.get("level"), 0, 2)
+    check_number("wrap", options.get("wrap"), 1, 9)
+    if panels and options.get("focus") is not None:
+        raise InputError(
+            "focus draws the inside of one block alone, panels stand beside the whole model\n"
+            "  hint: give one of them"
+        )
     listed = tuple(panels) if isinstance(panels, list | tuple) else None
     return Wish(
         panels=listed if listed else None,

@@ -144,11 +144,13 @@ class Model:
         ``show`` (params, macs, shape), ``force``.  What is left open is chosen to fit a slide.
         Raises `InputError` for a figure that nobody could read.
         """
-        from framework.api.draw import content_of, drawn, wish_of
+        from framework.api.draw import check_target, content_of, drawn, wish_of
         from framework.api.figure import Figure
         from framework.draw.hints import read_hints
         from framework.draw.style import load_style
 
+        for path in paths:
+            check_target(path)
         numbers = None
         if sizes is not False:
             numbers = {**self.ir.examples, **(sizes if isinstance(sizes, Mapping) else {})}

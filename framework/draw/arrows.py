@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from framework.draw.diagram import Link
 from framework.draw.dotlayout import LayoutDot
 from framework.draw.engine import Layout
 from framework.draw.grid import Grid
-from framework.draw.placed import PanelLayout, Placed, Route, grown_by, hit, traced
+from framework.draw.placed import PanelLayout, Placed, Route, grown_by, hit
 from framework.draw.route import Rectangle, bend, line, polyline, trimmed
 from framework.draw.scene import Point, Side
 
@@ -35,6 +35,11 @@ class FlowRouter:
         self.stumbled: set[str] = set()
         """Boxes that some arrow could not get round."""
 
+    def avoid(self, areas: Iterable[Rectangle]) -> None:
+        """Keep arrows clear of these, too."""
+        for area in areas:
+            self.boxes.add(grown_by(area, CLEARANCE), "")
+
     def route(self, link: Link) -> Route:
         """The first curve that meets no box."""
         pair = (link.source, link.target)
@@ -48,7 +53,7 @@ class FlowRouter:
         for points in self.candidates(link, sides, lifted):
             base, tip = trimmed(points)
             route = Route(link, base, tip, sides=sides)
-            met = self.met(route.line, pair)
+            met = self.met(route.trace(), pair)
             if best is None or len(met) <= len(best[0]):
                 best = (met, route)
             if not met:
@@ -102,7 +107,7 @@ class FlowRouter:
     def met(self, points: Sequence[Point], ends: tuple[str, str]) -> set[str]:
         """The boxes that a curve comes too close to; of the two that it joins: enters."""
         found: set[str] = set()
-        for x, y in traced(points):
+        for x, y in points:
             for area, name in self.boxes.meeting((x - 0.01, y - 0.01, x + 0.01, y + 0.01)):
                 if name not in ends or hit([(x, y)], grown_by(area, -1.5 - CLEARANCE)):
                     found.add(name)

@@ -89,11 +89,13 @@ class FigureBuilder:
         if level == 0:
             return set()
         depth = len(scopes_around(self.graph, f"{root}.x")) if root else 0
+        inside = f"{root}." if root else ""
         paths = (path for path in self.graph.scopes if self.repeats.canonical(path) == path)
         return {
             path
             for path in paths
-            if path != root and (level > 1 or len(scopes_around(self.graph, path)) == depth)
+            if path.startswith(inside)
+            and (level > 1 or len(scopes_around(self.graph, path)) == depth)
         }
 
     # ------------------------------------------------------------------ panels

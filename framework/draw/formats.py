@@ -36,6 +36,10 @@ class Painting:
 
 def check_suffix(suffix: str) -> None:
     """Raise `InputError` for a format that nobody paints."""
+    if not suffix:
+        raise InputError(
+            f"a figure's file needs a suffix that says its format\n  hint: {' '.join(FORMATS)}"
+        )
     if suffix.lower() not in FORMATS:
         hint = did_you_mean(suffix, FORMATS) or f"formats: {' '.join(FORMATS)}"
         raise InputError(f"figures are not written as '{suffix}'\n  hint: {hint}")

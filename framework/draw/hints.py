@@ -59,11 +59,21 @@ def text(node: YamlNode) -> str:
     raise placed(node, "expected text")
 
 
-def number(node: YamlNode) -> int:
+def level(node: YamlNode) -> int:
+    """0 blocks, 1 layers, 2 operators."""
+    return number(node, 0, 2)
+
+
+def columns(node: YamlNode) -> int:
+    """Into how many columns a long one is broken."""
+    return number(node, 1, 9)
+
+
+def number(node: YamlNode, low: int, high: int) -> int:
     """A small whole number."""
-    if isinstance(node, Scalar) and type(node.value) is int and 0 <= node.value <= 9:
+    if isinstance(node, Scalar) and type(node.value) is int and low <= node.value <= high:
         return node.value
-    raise placed(node, "expected a whole number from 0 to 9")
+    raise placed(node, f"expected a whole number from {low} to {high}")
 
 
 def truth(node: YamlNode) -> bool:
@@ -114,9 +124,9 @@ READERS: dict[str, Callable[[YamlNode], Any]] = {
     "titles": mapping,
     "colours": colours,
     "panels": texts,
-    "level": number,
+    "level": level,
     "direction": direction,
-    "wrap": number,
+    "wrap": columns,
     "focus": text,
     "shapes": truth,
     "lean": truth,

@@ -17,7 +17,6 @@ from framework.draw.placed import (
     grown_by,
     sampled,
     text_area,
-    traced,
 )
 from framework.draw.route import Rectangle
 from framework.draw.scene import Point
@@ -68,7 +67,7 @@ class Labeller:
             self.taken.add(area, None)
         frames = [(x, y, x + width, y + height) for x, y, width, height in out.frames.values()]
         self.frames: Grid[None] = Grid((frame, None) for frame in frames)
-        self.curves = Dots(point for route in out.routes for point in traced(route.line))
+        self.curves = Dots(point for route in out.routes for point in route.trace())
 
     def labelled(self, route: Route) -> Route:
         """The route with its label: on the right, else on the left, else none."""
@@ -140,7 +139,7 @@ def title_areas(out: PanelLayout, style: Style) -> list[Rectangle]:
 def place_titles(out: PanelLayout, style: Style) -> list[str]:
     """Put each frame's title where no arrow crosses it; the frames where that is nowhere."""
     crossed: list[str] = []
-    curves = Dots(point for route in out.routes for point in traced(route.line))
+    curves = Dots(point for route in out.routes for point in route.trace())
     areas = (route.label_area(style) for route in out.routes)
     labels: Grid[None] = Grid((area, None) for area in areas if area is not None)
     for name, frame in out.frames.items():

@@ -17,6 +17,7 @@ from framework.draw.labels import (
     Labeller,
     group_title,
     place_titles,
+    title_areas,
     wanted_labels,
 )
 from framework.draw.lanes import LANE_START, LaneRouter, by_length
@@ -97,13 +98,7 @@ class PanelPlacer:
 
     def place(self) -> PanelLayout:
         """The panel with everything at its place."""
-        for _ in range(MOST_TRIES):
-            out = self.flow()
-            crossed = place_titles(out, self.style)
-            if not crossed:
-                break
-            for group in crossed:
-                self.wider[group] = self.wider.get(group, 0.0) + WIDER
+        out = self.titled()
         labeller = Labeller(out, self.style, self.labels)
         out.routes = [labeller.labelled(route) for route in out.routes]
         router_of_lanes = LaneRouter(out, self.style)
@@ -115,18 +110,37 @@ class PanelPlacer:
                 out.routes.append(skip_route(link, *ends))
         return out
 
-    def flow(self) -> PanelLayout:
+    def titled(self) -> PanelLayout:
+        """Boxes, frames with their titles, and the arrows of the flow, which keep clear of them.
+
+        Where an arrow crosses a title wherever that stands, the arrow goes another way, or the
+        frame becomes wider.
+        """
+        for _ in range(MOST_TRIES):
+            out, router = self.flow()
+            crossed = place_titles(out, self.style)
+            if crossed:
+                router.avoid(title_areas(out, self.style))
+                out.routes = [router.route(route.link) for route in out.routes]
+                crossed = place_titles(out, self.style)
+            if not crossed:
+                break
+            for group in crossed:
+                self.wider[group] = self.wider.get(group, 0.0) + WIDER
+        return out
+
+    def flow(self) -> tuple[PanelLayout, FlowRouter]:
         """Boxes, frames and the arrows of the flow."""
         while True:
             out, found, dot = self.placed()
             bad = clashing(out, self.aside)
+            router = FlowRouter(out, found, dot)
             if not bad:
-                router = FlowRouter(out, found, dot)
                 flow = [link for link in self.panel.links if link.kind == "flow"]
                 out.routes = [router.route(link) for link in flow]
                 bad = self.aside.keys() & router.stumbled
             if not bad:
-                return out
+                return out, router
             self.aside = {name: user for name, user in self.aside.items() if name not in bad}
 
     def placed(self) -> tuple[PanelLayout, Layout, LayoutDot]:

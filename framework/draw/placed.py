@@ -85,6 +85,10 @@ class Route:
         """The curve with its head: the last control points belong to the tip."""
         return (*self.points[:-1], self.tip)
 
+    def trace(self) -> list[Point]:
+        """Points along the curve, so close that no word fits between them, and the tip."""
+        return [*traced(self.points), self.tip]
+
     def label_area(self, style: Style) -> Rectangle | None:
         """Where the label's ink is."""
         if not self.label:
