@@ -20,7 +20,7 @@ from framework.errors import InputError, Problem, RunError, SpecError, did_you_m
 from framework.ir.graph import Graph
 from framework.passes.infer import retype
 from framework.runtime.files import write_atomically
-from framework.source import MapNode, Scalar
+from framework.source import ListNode, MapNode, Scalar
 from framework.spec.document import Document
 
 WISHES = (
@@ -66,7 +66,8 @@ def check_paths(graph: Graph, content: Content, asked: Wish, document: Document 
         return
     focus, panels = section.get("focus"), section.get("panels")
     named = [focus] if isinstance(focus, Scalar) else []
-    named += [item for item in panels if isinstance(item, Scalar)] if panels else []
+    listed = panels if isinstance(panels, ListNode) else ()
+    named += [item for item in listed if isinstance(item, Scalar)]
     builder = FigureBuilder(graph, content)
     for node in named:
         if node.raw not in (asked.focus, *(asked.panels or ())):

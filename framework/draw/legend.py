@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from framework.draw.metrics import text_width
 from framework.draw.scene import Shape, Text
-from framework.draw.style import Style
+from framework.draw.style import Look, Style
 
 MARGIN = 10.0
 SWATCH = (18.0, 12.0)
@@ -29,6 +30,7 @@ def lay_out_legend(
         if x > MARGIN and x + step > width - MARGIN:
             x, y = MARGIN, y + size + 8
         swatch = Shape(x, y, *SWATCH, look.fill, look.border, "box", look.stroke, 3.0)
+        swatch = replace(swatch, dashed=look.dashed)
         at = (x + SWATCH[0] + WORD_GAP, y + SWATCH[1] - 1.5)
         found.append((swatch, Text(*at, word, size, style.subtle, False, "start")))
         x += step
@@ -37,8 +39,7 @@ def lay_out_legend(
 
 def grouped(categories: Sequence[str], style: Style) -> list[tuple[str, str]]:
     """Categories that look alike as one word, with one of them."""
-    alike: dict[tuple[str, str], list[str]] = {}
+    alike: dict[Look, list[str]] = {}
     for category in categories:
-        look = style.look(category)
-        alike.setdefault((look.fill, look.border), []).append(category)
+        alike.setdefault(style.look(category), []).append(category)
     return [(" / ".join(names), names[0]) for names in alike.values()]
