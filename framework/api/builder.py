@@ -147,13 +147,7 @@ class Builder:
 
     def _infer(self, op: Op, wires: dict[str, Value | tuple[Value, ...]]) -> Inference:
         """Types; what is not certain for every size is an error here as in YAML."""
-        given: dict[str, TensorType | tuple[TensorType, ...]] = {}
-        for port, value in wires.items():
-            if isinstance(value, Value):
-                given[port] = self.graph.type_of(value)
-            else:
-                given[port] = tuple(map(self.graph.type_of, value))
-        inference = op.infer(given)
+        inference = op.infer(self.graph.given_by(wires))
         for condition in inference.conditions:
             raise condition.failure(condition.verdict())
         return inference

@@ -15,7 +15,6 @@ from framework.draw.scene import Point, Side
 from framework.draw.style import Style
 
 LANE_START = 16.0
-LABEL_SPACE = 8.0
 FAR = 600.0
 """What is further to the side than this is not looked at."""
 

@@ -186,7 +186,10 @@ class Graph:
 
     def given_to(self, name: str) -> dict[str, Given]:
         """The types at each port as `Op.infer` wants them: a tuple at a variadic port."""
-        wires = grouped(self[name].op, self.wires_of(name))
+        return self.given_by(grouped(self[name].op, self.wires_of(name)))
+
+    def given_by(self, wires: Wires) -> dict[str, Given]:
+        """The types of what is wired to each port; a tuple at a variadic port."""
         return {
             port: self.type_of(value)
             if isinstance(value, Value)

@@ -69,14 +69,8 @@ class OperatorAdder:
 
     def infer(self, site: Site, op: Op, wires: Wired) -> Inference:
         """Types by the operator's rules; what must hold is demanded here."""
-        given: dict[str, TensorType | tuple[TensorType, ...]] = {}
-        for port, value in wires.items():
-            if isinstance(value, Value):
-                given[port] = self.graph.type_of(value)
-            else:
-                given[port] = tuple(map(self.graph.type_of, value))
         try:
-            inference = op.infer(given)
+            inference = op.infer(self.graph.given_by(wires))
         except Mistake as error:
             raise prefixed(error, op) from None
         place, notes = site.spec.word.place, site.frame.notes
