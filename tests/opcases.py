@@ -9,7 +9,7 @@ import pytest
 
 import framework.ops
 from framework.errors import ShapeError
-from framework.ir.dims import Symbols
+from framework.ir.dims import Dim, Symbols
 from framework.ir.op import REGISTRY, Cost, Sample, find_op
 from framework.ir.types import GROUPS, TensorType
 
@@ -64,6 +64,14 @@ def infer(op, inputs):
     """The inference of an example."""
     op.check()
     return op.infer(types_of(op, inputs))
+
+
+def known(shape, rule=None):
+    """The shape, with None for each size that only the data decide: a symbol in the rule."""
+    rule = shape if rule is None else rule
+    assert len(shape) == len(rule)
+    pairs = zip(shape, rule, strict=True)
+    return tuple(None if isinstance(size, Dim) else have for have, size in pairs)
 
 
 def arrays_of(op, inputs):

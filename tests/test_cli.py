@@ -88,17 +88,17 @@ def on_terminal(*words):
     """Run a command with a pseudo-terminal as stdout; what a person would see, styles included."""
     master, slave = pty.openpty()
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm", "COLUMNS": "80"}
-    subprocess.run(
-        [sys.executable, "-m", "framework", *words], stdout=slave, stderr=slave, env=environment
-    )
+    command = [sys.executable, "-m", "framework", *words]
+    running = subprocess.Popen(command, stdout=slave, stderr=slave, env=environment)
     os.close(slave)
-    chunks = []
+    chunks = []  # read while it runs: a terminal holds a few thousand characters only
     try:
         while chunk := os.read(master, 65536):
             chunks.append(chunk)
     except OSError:  # Linux reports the closed other end like this
         pass
     os.close(master)
+    running.wait()
     return b"".join(chunks).decode()
 
 

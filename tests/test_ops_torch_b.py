@@ -86,7 +86,8 @@ def test_multi_head_attention(sizes, kind):
     mask = mask_of(kind, 4, 5)
     y, attention = judge(q, k, v, mask, heads, weights, biases)
     parameters = [p for pair in zip(weights, biases, strict=True) for p in pair]
-    found = compute("multi_head_attention", q, k, v, mask, *parameters, heads=heads, bias=bias)
+    given = q, k, v, mask, None, None, None
+    found = compute("multi_head_attention", *given, *parameters, None, heads=heads, bias=bias)
     same(found[0], y)
     same(found[1], attention)
 

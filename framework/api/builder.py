@@ -10,7 +10,7 @@ from framework.api.model import Model
 from framework.errors import Mistake, ShapeError, did_you_mean
 from framework.ir.attributes import Attribute
 from framework.ir.dims import Size
-from framework.ir.graph import Graph, Node, Parameter, Value
+from framework.ir.graph import Graph, Node, Parameter, Value, Wires
 from framework.ir.op import Inference, Op, find_op
 from framework.ir.types import TensorType
 
@@ -85,8 +85,8 @@ class Builder:
         wires, values = self._sort(cls, inputs, rest)
         op = cls(**values)
         op.check()
-        inference = self._infer(op, wires)
         path = self._path(id if id is not None else operator, id is not None)
+        inference = self._infer(op, wires, path)
         parameters = {
             slot: self._parameter(op, slot, path, type_, weights if weights is not None else {})
             for slot, type_ in inference.parameters.items()
@@ -145,9 +145,9 @@ class Builder:
             raise Mistake(fact, code="missing-attribute")
         return wires, values
 
-    def _infer(self, op: Op, wires: dict[str, Value | tuple[Value, ...]]) -> Inference:
+    def _infer(self, op: Op, wires: Wires, path: str) -> Inference:
         """Types; what is not certain for every size is an error here as in YAML."""
-        inference = op.infer(self.graph.given_by(wires))
+        inference = op.infer(self.graph.given_by(wires), self.graph.namer(path))
         for condition in inference.conditions:
             raise condition.failure(condition.verdict())
         return inference

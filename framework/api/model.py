@@ -21,6 +21,7 @@ from framework.spec.document import Document
 if TYPE_CHECKING:
     import networkx as nx
 
+    from framework.api.export import Export
     from framework.api.figure import Figure
     from framework.report.shapes import ShapeTable
     from framework.runtime.session import Session
@@ -195,6 +196,26 @@ class Model:
     def save_weights(self, path: str | os.PathLike[str]) -> None:
         """Write all weights to a `.safetensors` or `.npz` file, whole or not at all."""
         self._stored.save(path)
+
+    # ------------------------------------------------------------------ exporting
+
+    def export(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        sizes: Mapping[str, int] | None = None,
+        opset: int | None = None,
+        external: bool = False,
+    ) -> Export:
+        """Write the model in the format of the suffix: `.onnx`, or `.py` for PyTorch source.
+
+        Sizes stay symbolic unless ``sizes`` fixes them.  ONNX: ``opset`` is the version of its
+        operators, ``external`` puts the weights into a file beside the model's.  Raises
+        `InputError` where the format cannot express the model; no file is written then.
+        """
+        from framework.api.export import export
+
+        return export(self, path, sizes=sizes, opset=opset, external=external)
 
     # ------------------------------------------------------------------ running
 

@@ -28,8 +28,11 @@ COMMANDS = {
     "shapes": "sizes, parameters and work of every node",
     "draw": "a figure for a slide, a paper or the web",
     "ops": "the operators: list them, or explain one",
+    "export": "a model as ONNX, or as PyTorch source",
+    "import": "an ONNX model as YAML, with its weights beside it",
     "pull": "fetch the real weights of a bundled model",
     "new": "start a model file from a bundled one",
+    "conformance": "run ONNX's own test cases over the operators",
 }
 """Name of each command, which is also its module, and its line in the help."""
 

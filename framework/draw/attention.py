@@ -11,10 +11,19 @@ from framework.ir.types import TensorType
 PORTS = ("q", "k", "v")
 
 
+NORMALIZERS = {
+    "softmax": ("Softmax", "softmax"),
+    "relu": ("ReLU", "activation"),
+    "sigmoid": ("Sigmoid", "activation"),
+}
+"""Title and category of what makes weights of scores."""
+
+
 def is_attention(node: Node) -> bool:
-    """Does the node have queries, keys and values?"""
+    """Does the node weigh values by how well keys fit queries?"""
     names = [port.name for port in node.op.ports.tensors]
-    return node.op.category == "attention" and names[:3] == list(PORTS)
+    weighs = any(port.name == "weights" for port in node.op.ports.outputs)
+    return node.op.category == "attention" and names[:3] == list(PORTS) and weighs
 
 
 class AttentionPanel:
@@ -31,16 +40,16 @@ class AttentionPanel:
         """The panel."""
         self.panel.title, self.panel.origin = title, origin
         wires = self.graph.wires_of(self.node.name)
-        projected = any(slot.startswith("q.") for slot in self.node.parameters)
         for port in PORTS:
             source = self.source(port, [other for other in PORTS if wires[other] == wires[port]])
             label = port.upper()
+            projected = f"{port}.weight" in self.node.parameters
             subtitle = "Linear" if projected else sizes_text(self.types[port].shape)
             self.unit(port, label, "linear" if projected else "input", subtitle)
             if projected:
                 self.panel.link(source, self.id(port), self.types[port])
         self.middle("keep" in self.types)
-        self.end(projected)
+        self.end("out.weight" in self.node.parameters)
         self.panel.rows.append(tuple(self.id(port) for port in PORTS))
         return self.panel
 
@@ -77,11 +86,18 @@ class AttentionPanel:
         if masked:
             self.unit("keep", "Keep", "input", sizes_text(self.types["keep"].shape))
             self.panel.units[self.id("keep")].kind = "input"
-        scores = self.unit("scores", f"Q Kᵀ / √{width}", "product", sizes_text(self.scores))
-        softmax = self.unit("softmax", "Softmax", "softmax", "over the keys")
+        scores = self.unit("scores", self.formula(width), "product", sizes_text(self.scores))
+        title, category = NORMALIZERS[getattr(self.node.op, "normalizer", "softmax")]
+        over = "over the keys" if category == "softmax" else ""
+        softmax = self.unit("softmax", title, category, over)
         product = self.unit("sum", "Weights × V", "product", sizes_text(self.mixed()))
         for port in ("q", "k"):
             self.panel.link(self.id(port), scores, None)
+        cap = getattr(self.node.op, "softcap", None)
+        if cap is not None:
+            capped = self.unit("cap", "Soft cap", "activation", f"{cap:g} tanh(x / {cap:g})")
+            self.panel.link(scores, capped, None)
+            scores = capped
         if masked:
             keep = self.id("keep")
             mask = self.unit("mask", "Mask", "attention", "−∞ where keep is false")
@@ -92,6 +108,14 @@ class AttentionPanel:
             self.panel.link(scores, softmax, None)
         self.panel.link(softmax, product, None)
         self.panel.link(self.id("v"), product, None)
+
+    def formula(self, width: Size) -> str:
+        """How scores come from queries and keys."""
+        activation = getattr(self.node.op, "activation", "tanh")
+        if "score.weight" in self.node.parameters:
+            return f"w · {activation}(Q + K)"
+        scale = getattr(self.node.op, "scale", None)
+        return f"Q Kᵀ / √{width}" if scale is None else f"Q Kᵀ × {scale:g}"
 
     def end(self, projected: bool) -> None:
         """Heads put together and projected."""

@@ -14,8 +14,8 @@ import networkx as nx
 from framework.errors import Place, ShapeError
 from framework.ir.attributes import ShapeAttr
 from framework.ir.conditions import Condition
-from framework.ir.dims import Symbols
-from framework.ir.match import Given
+from framework.ir.dims import Size, Symbols
+from framework.ir.match import Given, Namer
 from framework.ir.op import Array, Cost, Match, Op
 from framework.ir.types import TensorType
 
@@ -196,6 +196,14 @@ class Graph:
             else tuple(map(self.type_of, value))
             for port, value in wires.items()
         }
+
+    def namer(self, node: str) -> Namer:
+        """Names sizes that only the data decide after the node: ``non_zero_count``."""
+
+        def declare(hint: str, least: int, most: int | None) -> Size:
+            return self.symbols.bounded(f"{node}.{hint}", least, most)
+
+        return declare
 
     def users_of(self, name: str) -> list[str]:
         """Names of the nodes that read a result of this one, each once, in order."""

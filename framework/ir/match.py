@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from framework.errors import ShapeError
 from framework.ir.conditions import Condition, Relation
-from framework.ir.dims import Shape, Size, exact_quotient, format_shape
+from framework.ir.dims import Shape, Size, Symbols, exact_quotient, format_shape
 from framework.ir.signature import Axis, Port
 from framework.ir.types import TensorType
 
@@ -16,6 +16,9 @@ Given = TensorType | tuple[TensorType, ...]
 
 Bound = Any
 """A size, a tuple of sizes for ``*name``, or an attribute's value."""
+
+Namer = Callable[[str, int, int | None], Size]
+"""Makes a symbol for a size that only the data decide: (hint, least, most)."""
 
 
 class Match:
@@ -26,7 +29,8 @@ class Match:
     kind "sizes").  ``d.shapes["x"]`` is the whole shape of a port.
     """
 
-    def __init__(self, attributes: Mapping[str, Bound]) -> None:
+    def __init__(self, attributes: Mapping[str, Bound], namer: Namer | None = None) -> None:
+        self._namer = Symbols().bounded if namer is None else namer
         self.names: dict[str, Bound] = dict(attributes)
         self.shapes: dict[str, Any] = {}
         self.types: dict[str, Given] = {}
@@ -62,6 +66,13 @@ class Match:
             return exact
         self.require("divisible", left, right, "exact division")
         return left // right
+
+    def unknown(self, hint: str, least: int = 0, most: Size | None = None) -> Size:
+        """A size that only the data decide, such as the number of elements that are not zero.
+
+        In a model it is a symbol of its own; ``most`` bounds it where it is a plain number.
+        """
+        return self._namer(hint, least, most if isinstance(most, int) else None)
 
     def bind(self, port: Port, given: Given) -> None:
         """Match one port against what is connected to it."""

@@ -18,7 +18,7 @@ from framework.errors import Mistake, ShapeError, did_you_mean
 from framework.ir.attributes import Attribute, Kind, attributes_of, field_names
 from framework.ir.conditions import Condition
 from framework.ir.dims import Dim, Shape, Size, substitute
-from framework.ir.match import Bound, Given, Match
+from framework.ir.match import Bound, Given, Match, Namer
 from framework.ir.signature import Port, Signature
 from framework.ir.types import GROUPS, TensorType, common_dtype, fixed_size
 
@@ -244,9 +244,9 @@ class Op:
         changed = {k: at_sizes(v, sizes) for k, v in self.values.items() if mentions_symbol(v)}
         return type(self)(**{**self.values, **changed}) if changed else self
 
-    def match(self, given: Mapping[str, Given]) -> Match:
+    def match(self, given: Mapping[str, Given], namer: Namer | None = None) -> Match:
         """Bind the signature's names to what is connected."""
-        found = Match(self.values)
+        found = Match(self.values, namer)
         for port in self.ports.tensors:
             if port.name in given:
                 found.bind(port, given[port.name])
@@ -259,14 +259,14 @@ class Op:
                 found.bind(port, given[port.name])
         return found
 
-    def infer(self, given: Mapping[str, Given]) -> Inference:
-        """Types of outputs and parameters.
+    def infer(self, given: Mapping[str, Given], namer: Namer | None = None) -> Inference:
+        """Types of outputs and parameters; ``namer`` makes symbols for sizes that data decide.
 
         Raises `ShapeError` for what can never fit whatever the sizes (ranks, dtypes);
         comparisons of sizes that are not certain come back as conditions.
         """
         dtype = self._common(given)
-        found = self.match(given)
+        found = self.match(given, namer)
         parameters = {
             slot.name: TensorType(self._slot_shape(slot, found), slot.dtype or dtype)
             for slot in self.ports.slots

@@ -29,6 +29,8 @@ class Symbols:
         self.atoms: AtomTable = {}
         self.records: dict[str, Symbol] = {}
         self.sizes: dict[str, Size] = {}
+        self.found: set[str] = set()
+        """Names of sizes that only the data decide, when the model runs."""
 
     def declare(
         self, name: str, *, minimum: int = 1, maximum: int | None = None, multiple_of: int = 1
@@ -50,13 +52,18 @@ class Symbols:
 
     def fresh(self, hint: str, *, minimum: int = 1, maximum: int | None = None) -> Size:
         """Declare a size under a new name: ``hint``, or ``hint_2`` and so on where it is taken."""
-        base = re.sub(r"\W", "_", hint)
-        base = base if base.isidentifier() else f"size_{base}"
+        base = identifier(hint)
         name, number = base, 1
         while name in self.records:
             number += 1
             name = f"{base}_{number}"
         return self.declare(name, minimum=minimum, maximum=maximum)
+
+    def bounded(self, name: str, minimum: int, maximum: int | None) -> Size:
+        """Declare a size that only the data decide; letters that no name may have become ``_``."""
+        word = identifier(name)
+        self.found.add(word)
+        return self.declare(word, minimum=minimum, maximum=maximum)
 
     def __getitem__(self, name: str) -> Size:
         return self.sizes[name]
@@ -73,6 +80,12 @@ class Symbols:
     def bounds_of(self, name: str) -> Symbol:
         """What is declared of a name, bounds rounded to multiples."""
         return self.records[name]
+
+
+def identifier(hint: str) -> str:
+    """The hint as a name for a size: ``nonzero.count`` becomes ``nonzero_count``."""
+    word = re.sub(r"\W", "_", hint)
+    return word if word.isidentifier() else f"size_{word}"
 
 
 def checked(name: str, minimum: int, maximum: int | None, multiple_of: int) -> Symbol:

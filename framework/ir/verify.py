@@ -84,7 +84,7 @@ def expected_ports(node: Node, used: Counter[str]) -> Iterator[str]:
 def check_types(graph: Graph, node: Node) -> None:
     """Outputs and parameters have the types that the operator infers."""
     try:
-        inferred = node.op.infer(graph.given_to(node.name))
+        inferred = node.op.infer(graph.given_to(node.name), graph.namer(node.name))
     except Mistake as mistake:
         raise ShapeError(f"{node.name}: {mistake.fact}", hint=mistake.hint) from None
     if node.outputs != inferred.outputs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -64,9 +65,56 @@ def avg_pool(x: Array, windows: Windows, counts: Sequence[int], with_pads: bool)
     total = fold_windows(wide, windows, counts, np.add, 0)
     for axis, count in enumerate(counts):
         size, (before, after) = x.shape[axis + 2], windows.pads[axis]
-        start = np.arange(count) * windows.stride[axis] - before
-        end = start + windows.spans[axis]
+        taps = np.arange(windows.kernel[axis]) * windows.dilation[axis]
+        at = np.add.outer(np.arange(count) * windows.stride[axis] - before, taps)
         low, high = (-before, size + after) if with_pads else (0, size)
-        taken = np.minimum(end, high) - np.maximum(start, low)
+        # Holes of a dilation may leave a window nothing but pads: its sum is 0, and its mean.
+        taken = np.maximum(((at >= low) & (at < high)).sum(1), 1)
         total /= taken.astype(total.dtype).reshape(-1, *([1] * (len(counts) - axis - 1)))
     return total.astype(x.dtype, copy=False)
+
+
+def lp_pool(x: Array, windows: Windows, counts: Sequence[int], p: float) -> Array:
+    """The p-norm of each window; pads are zeros.  Powers are taken in double precision."""
+    powers = np.abs(x.astype(np.float64)) ** p
+    total = fold_windows(powers, windows, counts, np.add, 0)
+    return (total ** (1 / p)).astype(x.dtype, copy=False)
+
+
+def max_places(x: Array, windows: Windows, counts: Sequence[int]) -> tuple[Array, Array]:
+    """The largest element of each window, and its positions [axes, b, c, *count].
+
+    The first of several equal ones; NaN wins.
+    """
+    lowest = np.iinfo(x.dtype).min if x.dtype.kind in "iu" else -np.inf
+    pads = []
+    for axis, count in enumerate(counts):
+        before = windows.pads[axis][0]
+        reach = (count - 1) * windows.stride[axis] + windows.spans[axis]
+        pads.append((before, max(0, reach - before - x.shape[axis + 2])))
+    view = windows.view(padded(x, pads, lowest))
+    rank = len(counts)
+    view = view[places([0] * rank, counts, [1] * rank)]
+    taps = np.moveaxis(view, range(2, 2 + rank), range(-rank, 0))
+    flat = taps.reshape(*taps.shape[: 2 + rank], math.prod(windows.kernel))
+    best = flat.argmax(-1)
+    found = []
+    for axis, tap in enumerate(np.unravel_index(best, windows.kernel)):
+        start = np.arange(counts[axis]) * windows.stride[axis] - windows.pads[axis][0]
+        at = tap * windows.dilation[axis] + start.reshape(-1, *([1] * (rank - axis - 1)))
+        # Only where all that a window sees is as low as a pad can the pad come first.
+        found.append(np.clip(at, 0, x.shape[axis + 2] - 1))
+    return np.take_along_axis(flat, best[..., None], -1)[..., 0], np.stack(found)
+
+
+def adaptive_pool(x: Array, counts: Sequence[int], reduce: Callable[[Array, int], Array]) -> Array:
+    """Reduce bins of almost equal length, one axis after the other.
+
+    Bin i of m covers floor(i*n/m) up to ceil((i + 1)*n/m); neighbours may share an element.
+    """
+    for axis, count in enumerate(counts, start=2):
+        size = x.shape[axis]
+        ends = [(i * size // count, -(-(i + 1) * size // count)) for i in range(count)]
+        parts = [x[(slice(None),) * axis + (slice(low, high),)] for low, high in ends]
+        x = np.stack([reduce(part, axis) for part in parts], axis)
+    return x

@@ -1,29 +1,34 @@
-"""Activations: functions of each element, and softmax."""
+"""Activations: rectifiers, and the identity."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import pi, sqrt
-from typing import Any, Literal
+from math import e, log
+from typing import Any
 
 import numpy as np
 
+from framework.errors import Mistake
 from framework.ir.dims import product
 from framework.ir.op import Array, Cost, Match, Op
 from framework.ir.types import axis_index
 from framework.numerics.convolution import widened
-from framework.numerics.erf import erf
-from framework.numerics.softmax import sigmoid, softmax
-from framework.ops.elementary import Elementwise
-
-GELU_CUBIC = 0.044715
-"""Coefficient that fits the tanh form to the exact one (Hendrycks and Gimpel 2016)."""
+from framework.ops.elementary import NAN, Elementwise
 
 
 class Activation(Elementwise):
-    """Family: an activation of each element."""
+    """Family: an activation of each element, computed in at least float32."""
 
     category = "activation"
+
+    def compute(self, x: Array) -> Array:
+        """The curve; overflow gives inf without a warning."""
+        with np.errstate(all="ignore"):
+            return np.asarray(self.curve(widened(x)), x.dtype)
+
+    def curve(self, x: Array) -> Any:
+        """The value of each element."""
+        raise NotImplementedError(f"{self.name} has no curve")
 
 
 class Identity(Elementwise, name="identity"):
@@ -37,6 +42,7 @@ class Identity(Elementwise, name="identity"):
     accepts = "any"
     work = 0
     views = True
+    points = {1: 1, -2: -2}
 
     def compute(self, x: Array) -> Array:
         """``x`` itself."""
@@ -45,11 +51,6 @@ class Identity(Elementwise, name="identity"):
     def decompose(self, g: Any, x: Any) -> Any:
         """Nothing."""
         return x
-
-    @classmethod
-    def goldens(cls) -> Iterator[tuple[Op, tuple[Any, ...], Any]]:
-        """The same numbers."""
-        yield cls(), (np.array([1.0, -2.0]),), [1, -2]
 
 
 class Relu(Activation, name="relu"):
@@ -60,15 +61,11 @@ class Relu(Activation, name="relu"):
     """
 
     accepts = "number"
+    points = {-2: 0, 0: 0, 3: 3, NAN: NAN}
 
-    def compute(self, x: Array) -> Array:
+    def curve(self, x: Array) -> Any:
         """``max(x, 0)``; NaN stays."""
-        return np.asarray(np.maximum(x, x.dtype.type(0)))
-
-    @classmethod
-    def goldens(cls) -> Iterator[tuple[Op, tuple[Any, ...], Any]]:
-        """Both sides of zero; NaN is passed on."""
-        yield cls(), (np.array([-2.0, 0.0, 3.0, np.nan]),), [0, 0, 3, np.nan]
+        return np.maximum(x, x.dtype.type(0))
 
 
 class Relu6(Activation, name="relu6"):
@@ -79,15 +76,15 @@ class Relu6(Activation, name="relu6"):
     """
 
     work = 2
+    points = {-2: 0, 3.5: 3.5, 7: 6}
 
-    def compute(self, x: Array) -> Array:
+    def curve(self, x: Array) -> Any:
         """``clip(x, 0, 6)``."""
-        return np.asarray(np.clip(x, 0, 6))
+        return np.clip(x, 0, 6)
 
-    @classmethod
-    def goldens(cls) -> Iterator[tuple[Op, tuple[Any, ...], Any]]:
-        """Below, between, above."""
-        yield cls(), (np.array([-2.0, 3.5, 7.0]),), [0, 3.5, 6]
+    def decompose(self, g: Any, x: Any) -> Any:
+        """A `clip`."""
+        return g.clip(x, min=0.0, max=6.0)
 
 
 class LeakyRelu(Activation, name="leaky_relu"):
@@ -99,26 +96,57 @@ class LeakyRelu(Activation, name="leaky_relu"):
 
     main = "slope"
     work = 2
+    cases = (
+        ({}, {-2: -0.02, 3: 3}),
+        ({"slope": 0.25}, {-2: -0.5, 0: 0, 3: 3}),
+        ({"slope": 2.0}, {-2: -4, 0: 0, 3: 3}),  # no maximum of x and slope*x
+    )
 
     slope: float = 0.01
 
-    def compute(self, x: Array) -> Array:
+    def curve(self, x: Array) -> Any:
         """``max(x, 0) + slope*min(x, 0)``."""
-        return np.asarray(np.maximum(x, 0) + self.slope * np.minimum(x, 0))
+        return np.maximum(x, 0) + self.slope * np.minimum(x, 0)
 
-    @classmethod
-    def examples(cls) -> Iterator[tuple[Any, ...]]:
-        """The slope as it is, another, one above 1."""
-        yield cls(), (2, 3, 4)
-        yield cls(slope=0.2), (5,)
-        yield cls(slope=1.5), (3, 2)
 
-    @classmethod
-    def goldens(cls) -> Iterator[tuple[Op, tuple[Any, ...], Any]]:
-        """Both sides of zero; a slope above 1 is no maximum of x and slope*x."""
-        x = np.array([-2.0, 0.0, 3.0])
-        yield cls(slope=0.25), (x,), [-0.5, 0, 3]
-        yield cls(slope=2.0), (x,), [-4, 0, 3]
+class ThresholdedRelu(Activation, name="thresholded_relu"):
+    """Elements that do not exceed a threshold become zero.
+
+    y = x where x > alpha, 0 elsewhere
+    Source: ONNX ThresholdedRelu-22; Konda et al. 2014.
+    """
+
+    cases = (({}, {0.5: 0, 1: 0, 1.5: 1.5}), ({"alpha": -1.0}, {-2: 0, -1: 0, -0.5: -0.5, 3: 3}))
+
+    alpha: float = 1.0
+
+    def curve(self, x: Array) -> Any:
+        """Compared with the threshold."""
+        return np.where(x > self.alpha, x, 0)
+
+
+class Shrink(Activation, name="shrink"):
+    """Elements near zero become zero, the others move towards it.
+
+    y = x - bias where x > lambd, x + bias where x < -lambd, 0 elsewhere
+
+    The hard form is bias 0, the soft one bias = lambd.
+    Source: ONNX Shrink-9; PyTorch Hardshrink and Softshrink.
+    """
+
+    work = 3
+    cases = (
+        ({}, {-2: -2, -0.5: 0, 0: 0, 0.5: 0, 0.75: 0.75}),
+        ({"lambd": 1.5, "bias": 1.5}, {-2: -0.5, -1.5: 0, 1: 0, 4: 2.5}),
+    )
+
+    lambd: float = 0.5
+    bias: float = 0.0
+
+    def curve(self, x: Array) -> Any:
+        """Both sides apart."""
+        low = np.where(x < -self.lambd, x + self.bias, 0)
+        return np.where(x > self.lambd, x - self.bias, low)
 
 
 class Elu(Activation, name="elu"):
@@ -129,205 +157,114 @@ class Elu(Activation, name="elu"):
     """
 
     work = 3
+    cases = (
+        ({}, {-1: 1 / e - 1, 0: 0, 2: 2}),
+        ({"alpha": 2.0}, {-1000: -2, -log(2): -1, 0: 0, 1000: 1000}),
+    )
 
     alpha: float = 1.0
 
-    def compute(self, x: Array) -> Array:
+    def curve(self, x: Array) -> Any:
         """``expm1`` keeps the digits near zero; only negative elements reach it."""
-        wide = widened(x)
-        with np.errstate(under="ignore"):
-            low = self.alpha * np.expm1(np.minimum(wide, 0))
-        return np.asarray(np.where(wide > 0, wide, low), x.dtype)
-
-    @classmethod
-    def examples(cls) -> Iterator[tuple[Any, ...]]:
-        """The usual saturation and another."""
-        yield cls(), (2, 3, 4)
-        yield cls(alpha=0.5), (5,)
-
-    @classmethod
-    def goldens(cls) -> Iterator[tuple[Op, tuple[Any, ...], Any]]:
-        """Saturation, zero, and no overflow above."""
-        x = np.array([-1000.0, -np.log(2.0), 0.0, 1000.0])
-        yield cls(alpha=2.0), (x,), [-2, -1, 0, 1000]
+        return np.where(x > 0, x, self.alpha * np.expm1(np.minimum(x, 0)))
 
 
-class Sigmoid(Activation, name="sigmoid"):
-    """Squash to the interval from 0 to 1.
+class Selu(Activation, name="selu"):
+    """`elu`, scaled so that mean 0 and variance 1 are a fixed point.
 
-    y = 1 / (1 + exp(-x))
-    Source: ONNX Sigmoid-13.
+    y = gamma*x where x > 0, gamma*alpha*(exp(x) - 1) elsewhere
+    Source: ONNX Selu-22; Klambauer et al. 2017, equation 2.
     """
 
     work = 4
+    cases = (
+        ({}, {-1000: -1.7580993408473766, 0: 0, 1: 1.0507009873554805}),
+        ({"alpha": 2.0, "gamma": 3.0}, {-1000: -6, -log(2): -3, 0: 0, 1000: 3000}),
+    )
 
-    def compute(self, x: Array) -> Array:
-        """No overflow, and full precision for small results."""
-        return sigmoid(x)
+    alpha: float = 1.6732632423543772
+    gamma: float = 1.0507009873554805
 
-    @classmethod
-    def goldens(cls) -> Iterator[tuple[Op, tuple[Any, ...], Any]]:
-        """Saturated ends, the middle, ln 3."""
-        yield cls(), (np.array([-1000.0, 0.0, np.log(3.0), 1000.0]),), [0, 0.5, 0.75, 1]
-
-
-class Tanh(Activation, name="tanh"):
-    """Squash to the interval from -1 to 1.
-
-    y = (exp(x) - exp(-x)) / (exp(x) + exp(-x))
-    Source: ONNX Tanh-13.
-    """
-
-    def compute(self, x: Array) -> Array:
-        """``tanh(x)``."""
-        return np.asarray(np.tanh(x))
-
-    @classmethod
-    def goldens(cls) -> Iterator[tuple[Op, tuple[Any, ...], Any]]:
-        """Saturated ends, the middle, (ln 3)/2."""
-        yield cls(), (np.array([-1000.0, 0.0, np.log(3.0) / 2, 1000.0]),), [-1, 0, 0.5, 1]
+    def curve(self, x: Array) -> Any:
+        """As `elu`."""
+        low = self.gamma * self.alpha * np.expm1(np.minimum(x, 0))
+        return np.where(x > 0, self.gamma * x, low)
 
 
-class Silu(Activation, name="silu"):
-    """Each element weighted by its own sigmoid, also called swish.
+class Celu(Activation, name="celu"):
+    """`elu` with a derivative that is continuous for every alpha.
 
-    y = x / (1 + exp(-x))
-    Source: PyTorch SiLU; Ramachandran et al. 2017.
+    y = max(x, 0) + min(0, alpha*(exp(x/alpha) - 1))
+    Source: ONNX Celu-12; Barron 2017.
     """
 
     work = 5
+    cases = (
+        ({}, {-1: 1 / e - 1, 0: 0, 2: 2}),
+        ({"alpha": 2.0}, {-2000: -2, -2 * log(2): -1, 0: 0, 1000: 1000}),
+    )
 
-    def compute(self, x: Array) -> Array:
-        """``x * sigmoid(x)``."""
-        wide = widened(x)
-        with np.errstate(under="ignore"):
-            return np.asarray(wide * sigmoid(wide), x.dtype)
+    alpha: float = 1.0
 
-    def decompose(self, g: Any, x: Any) -> Any:
-        """A product with the sigmoid."""
-        return g.mul(x, g.sigmoid(x))
+    def check(self) -> None:
+        """x is divided by alpha."""
+        if not self.alpha > 0:
+            raise Mistake(f"celu with alpha {self.alpha}; it must be above 0")
 
-    @classmethod
-    def goldens(cls) -> Iterator[tuple[Op, tuple[Any, ...], Any]]:
-        """Saturated ends, the middle, ln 3."""
-        x = np.array([-1000.0, 0.0, np.log(3.0), 1000.0])
-        yield cls(), (x,), [0, 0, 0.75 * np.log(3.0), 1000]
-
-
-class HardSwish(Activation, name="hard_swish"):
-    """`silu` with straight pieces for the sigmoid.
-
-    y = x * min(max(x + 3, 0), 6) / 6
-    Source: ONNX HardSwish-22; Howard et al. 2019 (MobileNetV3), section 5.2.
-    """
-
-    work = 5
-
-    def compute(self, x: Array) -> Array:
-        """``x * clip(x + 3, 0, 6) / 6``."""
-        wide = widened(x)
-        return np.asarray(wide * np.clip(wide + 3, 0, 6) / 6, x.dtype)
+    def curve(self, x: Array) -> Any:
+        """Both sides apart; only negative elements reach ``expm1``."""
+        return np.maximum(x, 0) + self.alpha * np.expm1(np.minimum(x, 0) / self.alpha)
 
     def decompose(self, g: Any, x: Any) -> Any:
-        """A product with `relu6`."""
-        gate = g.relu6(g.scale(x, by=1.0, shift=3.0))
-        return g.mul(x, g.scale(gate, by=1 / 6))
-
-    @classmethod
-    def goldens(cls) -> Iterator[tuple[Op, tuple[Any, ...], Any]]:
-        """Both flat ends and the piece between."""
-        x = np.array([-5.0, -3.0, -1.5, 0.0, 1.5, 3.0, 5.0])
-        yield cls(), (x,), [0, 0, -0.375, 0, 1.125, 3, 5]
+        """`elu` of x/alpha, times alpha."""
+        return g.scale(g.elu(g.scale(x, by=1 / self.alpha)), by=self.alpha)
 
 
-class Gelu(Activation, name="gelu"):
-    """Each element weighted by the share of a standard normal distribution below it.
+class Prelu(Op, name="prelu"):
+    """Negative elements are multiplied by a learned slope, one for each channel or one for all.
 
-    none: y = x/2 * (1 + erf(x/sqrt(2)))
-    tanh: y = x/2 * (1 + tanh(sqrt(2/pi) * (x + 0.044715*x³))), at most 5e-4 away
-    Source: ONNX Gelu-20; Hendrycks and Gimpel 2016.
+    y = x where x >= 0, slope*x elsewhere
+
+    ``axis`` is the axis of the channels; without one there is a single slope.
+    Source: PyTorch PReLU, ONNX PRelu-16; He et al. 2015.
     """
 
-    work = 5
+    signature = "x: *shape, slope~: count -> y: *shape"
+    category = "activation"
+    initial = {"slope": {"constant": 0.25}}
 
-    approximate: Literal["none", "tanh"] = "none"
-
-    def compute(self, x: Array) -> Array:
-        """By erf, or by tanh where asked."""
-        wide = widened(x)
-        if self.approximate == "tanh":
-            inner = np.tanh(sqrt(2 / pi) * (wide + GELU_CUBIC * (wide * wide * wide)))
-        else:
-            inner = erf(np.asarray(wide * sqrt(0.5)))
-        return np.asarray(0.5 * wide * (1 + inner), x.dtype)
-
-    def decompose(self, g: Any, x: Any) -> Any:
-        """x/2 + x/2 * erf(x/sqrt(2)), and the same with tanh."""
-        half = g.scale(x, by=0.5)
-        if self.approximate == "tanh":
-            cubic = g.scale(g.mul(x, g.square(x)), by=GELU_CUBIC)
-            inner = g.tanh(g.scale(g.add(x, cubic), by=sqrt(2 / pi)))
-        else:
-            inner = g.erf(g.scale(x, by=sqrt(0.5)))
-        return g.add(half, g.mul(half, inner))
-
-    @classmethod
-    def examples(cls) -> Iterator[tuple[Any, ...]]:
-        """Both forms."""
-        yield cls(), (2, 3, 4)
-        yield cls(approximate="tanh"), (5,)
-
-    @classmethod
-    def goldens(cls) -> Iterator[tuple[Op, tuple[Any, ...], Any]]:
-        """The normal distribution at one; the two forms differ in the fourth digit."""
-        x = np.array([0.0, 1.0, -1.0])
-        yield cls(), (x,), [0, 0.8413447460685429, -0.15865525393145707]
-        yield cls(approximate="tanh"), (x,), [0, 0.8411919906082768, -0.15880800939172324]
-
-
-class Softmax(Op, name="softmax"):
-    """Positive numbers that add up to one along an axis.
-
-    y = exp(x) / sum over the axis of exp(x)
-
-    A row that is -inf throughout is NaN, as in ONNX and PyTorch; with ``masked`` it is
-    zeros, as a query that sees nothing should be.
-    Source: ONNX Softmax-13.
-    """
-
-    signature = "x: *shape -> y: *shape"
-    category = "softmax"
-    main = "axis"
-
-    axis: int = -1
-    masked: bool = False
+    axis: int | None = 1
 
     def derive(self, d: Match) -> dict[str, Any]:
-        """The axis must exist and not be empty."""
-        axis = axis_index(self.axis, len(d.shape), "x")
-        d.require("<=", 1, d.shape[axis], f"1 and the size along axis {axis}")
-        return {}
+        """The number of slopes."""
+        if self.axis is None:
+            return {"count": 1}
+        return {"count": d.shape[axis_index(self.axis, len(d.shape), "x")]}
 
-    def compute(self, x: Array) -> Array:
-        """The largest element is subtracted first."""
-        return softmax(x, self.axis, self.masked)
+    def compute(self, x: Array, slope: Array) -> Array:
+        """``max(x, 0) + slope*min(x, 0)``."""
+        if self.axis is not None:
+            slope = slope.reshape(-1, *[1] * (x.ndim - 1 - self.axis % x.ndim))
+        else:
+            slope = slope.reshape(())
+        return np.asarray(np.maximum(x, 0) + slope * np.minimum(x, 0), x.dtype)
 
     def cost(self, d: Match) -> Cost:
-        """Maximum, difference, exponential, sum and quotient of each element."""
-        return Cost(0, 5 * product(d.shape))
+        """A comparison and a product for each element."""
+        return Cost(0, 2 * product(d.shape))
 
     @classmethod
     def examples(cls) -> Iterator[tuple[Any, ...]]:
-        """The last axis, an inner one, with masking."""
-        yield cls(), (2, 3, 4)
-        yield cls(axis=1), (2, 3, 4, 5)
-        yield cls(axis=0, masked=True), (5,)
+        """Channels at several places, and one slope."""
+        yield cls(), (2, 3, 4, 5)
+        yield cls(axis=-1), (2, 3)
+        yield cls(axis=None), (4, 2)
+        yield cls(axis=None), ()
 
     @classmethod
     def goldens(cls) -> Iterator[tuple[Op, tuple[Any, ...], Any]]:
-        """No overflow; rows of -inf with and without ``masked``; the axis."""
-        hidden = np.array([[-np.inf, -np.inf], [0.0, -np.inf]])
-        yield cls(), (np.array([1000.0, 1000.0 + np.log(3.0)]),), [0.25, 0.75]
-        yield cls(), (hidden,), [[np.nan, np.nan], [1, 0]]
-        yield cls(masked=True), (hidden,), [[0, 0], [1, 0]]
-        yield cls(axis=0), (np.array([[0.0, 5.0], [np.log(3.0), 5.0]]),), [[0.25, 0.5], [0.75, 0.5]]
+        """A slope for each channel; one for all."""
+        x = np.array([[[-2.0, 3.0], [-2.0, 3.0]]])
+        yield cls(), (x, np.array([0.5, 10.0])), [[[-1, 3], [-20, 3]]]
+        yield cls(axis=2), (x, np.array([0.5, 10.0])), [[[-1, 3], [-1, 3]]]
+        yield cls(axis=None), (x, np.array([0.5])), [[[-1, 3], [-1, 3]]]

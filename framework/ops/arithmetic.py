@@ -11,6 +11,8 @@ import numpy as np
 from framework.ir.dims import product
 from framework.ir.op import Array, Cost, Match, Op, Sample
 from framework.ir.types import broadcast
+from framework.numerics.convolution import widened
+from framework.ops.casting import converted
 
 
 class Variadic(Op):
@@ -59,8 +61,9 @@ class Binary(Op):
         return {"y": shape}
 
     def compute(self, a: Array, b: Array) -> Array:
-        """The function, broadcast."""
-        return np.asarray(type(self).function(a, b))
+        """The function, broadcast; NaN and inf come without a warning."""
+        with np.errstate(all="ignore"):
+            return np.asarray(type(self).function(a, b))
 
     def cost(self, d: Match) -> Cost:
         """One operation for each element of the result."""
@@ -153,46 +156,79 @@ class Sub(Binary, name="sub"):
         yield cls(), (np.array([5.0, 1.0]), np.array([[2.0], [1.0]])), [[3, -1], [4, 0]]
 
 
-class Div(Binary, name="div"):
-    """The true quotient of two floating-point tensors, broadcast; x/0 is inf, 0/0 is NaN.
+class Mean(Op, name="mean"):
+    """The mean of all tensors at each position, broadcast.
 
-    y = a / b
-    Source: ONNX Div-14, which rounds integers towards zero; here integers are refused.
+    y = (xs[0] + xs[1] + ...) / n
+    Source: ONNX Mean-13; `reduce` takes the mean over axes.
     """
 
-    function = np.divide
+    signature = "xs+: *x -> y: *y"
+    category = "arithmetic"
+    derive = Variadic.derive
 
-    def compute(self, a: Array, b: Array) -> Array:
-        """``a / b``, silent about zeros."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return super().compute(a, b)
+    def compute(self, xs: tuple[Array, ...]) -> Array:
+        """The sum, in at least float32, divided by the number of tensors."""
+        total = reduce(np.add, map(widened, xs)) / len(xs)
+        return np.asarray(total, xs[0].dtype)
+
+    def decompose(self, g: Any, xs: tuple[Any, ...]) -> Any:
+        """A sum, scaled."""
+        return g.scale(g.add(*xs), by=1 / len(xs))
+
+    def cost(self, d: Match) -> Cost:
+        """One operation for each element of the result and each tensor."""
+        return Cost(elementwise=product(d.y) * len(d.x))
+
+    @classmethod
+    def examples(cls) -> Iterator[tuple[Any, ...]]:
+        """Equal shapes, broadcasting, three tensors, one."""
+        yield cls(), [(2, 3), (2, 3)]
+        yield cls(), [(2, 1, 4), (3, 1), (4,)]
+        yield cls(), [(4, 3)]
 
     @classmethod
     def goldens(cls) -> Iterator[tuple[Op, tuple[Any, ...], Any]]:
-        """The first is divided by the second; division by zero."""
-        a, b = np.array([7.0, -1.0, 0.0]), np.array([2.0, 0.0, 0.0])
-        yield cls(), (a, b), [3.5, -np.inf, np.nan]
+        """A column and a row."""
+        yield cls(), ((np.array([[1.0], [2.0]]), np.array([3.0, 4.0])),), [[2, 2.5], [2.5, 3]]
 
 
 class Pow(Binary, name="pow"):
     """One tensor to the power of another, broadcast; a root of a negative number is NaN.
 
     y = a ^ b
-    Source: ONNX Pow-15, for floating-point numbers of one dtype.
+
+    The result has the dtype of the base; whole numbers wrap around, and their fractions are
+    rounded towards zero.
+    Source: ONNX Pow-15.
     """
 
-    function = np.power
+    signature = "a: *a, b<number>: *b -> y: *y"
+    accepts = "number"
 
     def compute(self, a: Array, b: Array) -> Array:
         """``a ** b``, silent about what has no real answer."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return super().compute(a, b)
+        with np.errstate(all="ignore"):
+            if a.dtype.kind == "f" or b.dtype.kind == "f":
+                return converted(np.power(widened(a), b), str(a.dtype))
+            fraction = converted(np.power(a.astype(np.float64), b), str(a.dtype))
+            whole = np.power(a, np.maximum(b, 0).astype(a.dtype))
+            return np.asarray(np.where(b < 0, fraction, whole), a.dtype)
+
+    @classmethod
+    def examples(cls) -> Iterator[tuple[Any, ...]]:
+        """Broadcasting both ways, a number; exponents of another dtype."""
+        yield cls(), (2, 1, 4), (3, 1)
+        yield cls(), (), (5,)
+        yield cls(), (2, 3), Sample((3,), "int32", -3, 4)
 
     @classmethod
     def goldens(cls) -> Iterator[tuple[Op, tuple[Any, ...], Any]]:
-        """The base comes first; 0^0 is 1."""
+        """The base comes first; 0^0 is 1; whole numbers."""
         a, b = np.array([2.0, 9.0, 0.0, -1.0, 0.0]), np.array([3.0, 0.5, 0.0, 0.5, -1.0])
         yield cls(), (a, b), [8, 3, 1, np.nan, np.inf]
+        yield cls(), (np.array([3, 2, -1, 1]), np.array([39, -1, -3, -2])), [3**39, 0, -1, 1]
+        yield cls(), (np.array([5, 2]), np.array([0.5, 3.0], "float32")), [2, 8]
 
 
 class Scale(Op, name="scale"):

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
-from framework.errors import Mistake
-from framework.ir.dims import Shape, Size, product, total
+from framework.ir.dims import product
 from framework.ir.op import Array, Cost, Match, Op, Sample
-from framework.ir.types import TensorType, common_dtype, fixed_size
+from framework.ir.types import fixed_size
+from framework.numerics.attention import Normalizer, shared_product
 from framework.numerics.convolution import widened
-from framework.numerics.softmax import softmax
-from framework.ops.position import Align, visible
-from framework.ops.rules import fits
+from framework.ops.attending import (
+    Attending,
+    Empty,
+    Stage,
+    past_keys,
+    require_heads,
+    require_keys,
+    split_product,
+)
+from framework.ops.position import Align
 
-Empty = Literal["zeros", "nan"]
-"""What a query gets that may see no key at all."""
+RESULTS = ("y", "weights", "present_k", "present_v")
+"""Names of the results; the last two are there where past keys are given."""
 
 
 class Attention(Op, name="attention"):
@@ -25,17 +32,30 @@ class Attention(Op, name="attention"):
 
     weights = softmax(q k^T * scale + mask), y = weights v
     y[..., t, e] = sum over s of weights[..., t, s] * v[..., s, e]; scale = 1/sqrt(d) by default
-    Source: Vaswani et al. 2017, equation 1; ONNX Attention-23 (causal: top left).
+    Source: Vaswani et al. 2017, equation 1; ONNX Attention-25 (causal: top left).
 
     A boolean ``keep`` is true where a query may look; a floating-point one is added to the
     scores.  Both may be given with ``causal``; ``align`` says where its diagonal starts when
     there are more keys than queries.  A query that may look nowhere gets zeros, or NaN with
     ``empty: nan`` (as plain softmax and PyTorch before 2.5 have it).
+
+    ``left_window`` and ``right_window`` let a query see that many positions to either side
+    (Beltagy et al. 2020).  ``softcap`` replaces scores by softcap * tanh(scores / softcap)
+    before the masks (Gemma 2).  ``normalizer`` may be relu (weights = max(scores, 0)) or
+    sigmoid, neither of which makes weights sum to 1.  ``grouped`` lets head h of H look at head
+    h // (H/G) of the G heads of k and v: grouped and multi-query attention.
+
+    ``past_k`` and ``past_v`` are keys and values of earlier calls, put before the new ones;
+    present_k and present_v are then two more results.  With top_left query 0 stands at the
+    first new key.  ``lengths`` has the number of valid keys of each sequence of the batch;
+    with bottom_right the last query stands at the last valid key.  ``stage`` says what the
+    second result shows: the weights, or the scores plain, capped, or masked.
     """
 
     signature = (
-        "q: *lead t d, k: *lead s d, v: *lead s e, keep?<mask>: *keep "
-        "-> y: *lead t e, weights: *lead t s"
+        "q: *lead t d, k: *shared s d, v: *shared s e, keep?<mask>: *keep, "
+        "past_k?: *shared past d, past_v?: *shared past e, lengths?<int>: *lengths "
+        "-> y: *lead t e, weights: *lead t keys, present+: *present"
     )
     category = "attention"
 
@@ -43,58 +63,77 @@ class Attention(Op, name="attention"):
     align: Align = "top_left"
     scale: float | None = None
     empty: Empty = "zeros"
+    grouped: bool = False
+    left_window: int | None = None
+    right_window: int | None = None
+    softcap: float | None = None
+    normalizer: Normalizer = "softmax"
+    stage: Stage = "weights"
+
+    def check(self) -> None:
+        """Cap and windows have a meaning."""
+        self._attending.check("attention")
 
     def derive(self, d: Match) -> dict[str, Any]:
-        """There is a key; the mask broadcasts to the scores."""
-        require_keys(d, (*d.lead, d.t, d.s))
-        return {}
+        """There is a key; heads fit; the mask broadcasts to the scores."""
+        self.check()
+        keys = past_keys(d) + d.s
+        require_heads(d, d.lead, d.shared, self.grouped)
+        require_keys(d, (*d.lead, d.t, keys))
+        whole = ((*d.shared, keys, d.d), (*d.shared, keys, d.e))
+        return {"keys": keys, "present": whole if "past_k" in d else ()}
+
+    def output_names(self, count: int) -> tuple[str, ...]:
+        """y, weights, and what a next call takes as its past."""
+        return RESULTS[:count]
+
+    @property
+    def _attending(self) -> Attending:
+        return Attending(
+            self.causal, self.align, self.left_window, self.right_window,
+            self.softcap, self.normalizer, self.empty, self.stage,
+        )  # fmt: skip
 
     def compute(
-        self, q: Array, k: Array, v: Array, keep: Array | None = None
-    ) -> tuple[Array, Array]:
-        """Scores, mask, softmax, mean."""
-        weights = softmax(self._scores(q, k, keep), -1, masked=self.empty == "zeros")
-        y = weights @ widened(v)
-        return y.astype(q.dtype, copy=False), weights.astype(q.dtype, copy=False)
-
-    def _scores(self, q: Array, k: Array, keep: Array | None) -> Array:
+        self, q: Array, k: Array, v: Array, keep: Array | None = None,
+        past_k: Array | None = None, past_v: Array | None = None, lengths: Array | None = None,
+    ) -> tuple[Array, ...]:  # fmt: skip
+        """Scores, cap, masks, normaliser, mean."""
+        past = 0 if past_k is None else past_k.shape[-2]
+        present: tuple[Array, ...] = ()
+        if past_k is not None and past_v is not None:
+            k, v = np.concatenate((past_k, k), -2), np.concatenate((past_v, v), -2)
+            present = (k, v)
         factor = q.shape[-1] ** -0.5 if self.scale is None else self.scale
-        scores = np.asarray(widened(q) @ widened(k).swapaxes(-1, -2))
+        scores = shared_product(widened(q), widened(k).swapaxes(-1, -2))
         scores *= factor
-        if keep is not None and keep.dtype != bool:
-            scores += keep
-        elif keep is not None:
-            scores = np.where(keep, scores, scores.dtype.type(-np.inf))
-        if self.causal:
-            seen = visible(scores.shape[-2], scores.shape[-1], self.align)
-            scores = np.where(seen, scores, scores.dtype.type(-np.inf))
-        return scores
+        y, shown = self._attending.compute(scores, v, keep, lengths, past)
+        return y.astype(q.dtype, copy=False), shown.astype(q.dtype, copy=False), *present
 
-    def decompose(self, g: Any, q: Any, k: Any, v: Any, keep: Any = None) -> tuple[Any, Any]:
-        """Products, scale, masks, softmax."""
+    def decompose(
+        self, g: Any, q: Any, k: Any, v: Any, keep: Any = None,
+        past_k: Any = None, past_v: Any = None, lengths: Any = None,
+    ) -> tuple[Any, ...]:  # fmt: skip
+        """Products, scale, cap, masks, normaliser."""
+        present: tuple[Any, ...] = ()
+        if past_k is not None:
+            k, v = g.concat(past_k, k, axis=-2), g.concat(past_v, v, axis=-2)
+            present = (k, v)
         width, rank = fixed_size(g.shape(q)[-1], "attention"), len(g.shape(k))
-        perm = (*range(rank - 2), rank - 1, rank - 2)
-        scores = g.matmul(q, g.transpose(k, perm=perm))
+        turned = g.transpose(k, perm=(*range(rank - 2), rank - 1, rank - 2))
+        scores = split_product(g, q, turned)
         scores = g.scale(scores, by=width**-0.5 if self.scale is None else self.scale)
-        if keep is not None and g.dtype(keep) != "bool":
-            scores = g.add(scores, keep)
-        elif keep is not None:
-            scores = g.mask_fill(scores, keep, value=-np.inf)
-        if self.causal:
-            size, keys = g.shape(scores)[-2:]
-            seen = g.causal_mask(size=size, keys=keys, align=self.align)
-            scores = g.mask_fill(scores, seen, value=-np.inf)
-        weights = g.softmax(scores, axis=-1, masked=self.empty == "zeros")
-        return g.matmul(weights, v), weights
+        past = 0 if past_k is None else g.shape(past_k)[-2]
+        return *self._attending.decompose(g, scores, v, keep, lengths, past), *present
 
     def cost(self, d: Match) -> Cost:
-        """Two products; scale, softmax (5) and each mask (1) for each score."""
-        scores = product(d.lead) * d.t * d.s
-        return Cost(scores * (d.d + d.e), scores * (6 + ("keep" in d) + self.causal))
+        """Two products; scale, softmax (5), cap (3) and each mask (1) for each score."""
+        scores = product(d.lead) * d.t * d.keys
+        return Cost(scores * (d.d + d.e), scores * (1 + self._attending.steps(d)))
 
     @classmethod
     def examples(cls) -> Iterator[tuple[Any, ...]]:
-        """No axes in front and several; each mask; more queries than keys and fewer."""
+        """No axes in front and several; each mask; more queries than keys and fewer; caches."""
         q, k, v = (2, 3, 5, 4), (2, 3, 7, 4), (2, 3, 7, 6)
         yield cls(), (5, 4), (7, 4), (7, 6)
         yield cls(), q, k, v, Sample((5, 7), "bool")
@@ -103,177 +142,88 @@ class Attention(Op, name="attention"):
         yield cls(causal=True, align="bottom_right"), (2, 6, 4), (2, 3, 4), (2, 3, 5)
         yield cls(scale=0.3), q, k, v, (2, 3, 5, 7)
         yield cls(empty="nan", causal=True), (2, 5, 4), (2, 6, 4), (2, 6, 3), (5, 6)
+        yield cls(normalizer="relu", left_window=1, right_window=2), q, k, v
+        yield cls(normalizer="sigmoid", softcap=2.0, stage="capped"), q, k, v
+        many, one = (2, 6, 5, 4), (2, 1, 7, 4)
+        yield cls(grouped=True, stage="scores"), many, (2, 3, 7, 4), (2, 3, 7, 8)
+        yield cls(grouped=True, causal=True), many, one, one, None, (2, 1, 9, 4), (2, 1, 9, 4)
+        past = (2, 3, 8, 4), (2, 3, 8, 6)
+        yield cls(left_window=3, causal=True, stage="masked"), q, k, v, (5, 15), *past
+        lengths = Sample((2,), "int64", high=8)
+        yield cls(), q, k, v, None, None, None, lengths
+        low = cls(causal=True, align="bottom_right")
+        yield low, q, k, v, Sample((5, 7), "bool"), None, None, lengths
 
     @classmethod
     def goldens(cls) -> Iterator[tuple[Op, tuple[Any, ...], Any]]:
         """Equal scores average the visible values, so these can be checked by hand."""
-        q, k, v = np.zeros((2, 1)), np.zeros((3, 1)), np.array([[1.0], [2.0], [6.0]])
-        third, half = [1 / 3] * 3, [1 / 2, 1 / 2, 0]
-        yield cls(), (q, k, v, None), ([[3], [3]], [third, third])
-        yield cls(causal=True), (q, k, v, None), ([[1], [1.5]], [[1, 0, 0], half])
-        low = cls(causal=True, align="bottom_right")
-        yield low, (q, k, v, None), ([[1.5], [3]], [half, third])
-        nothing = np.array([[True, True, False], [False, False, False]])
-        yield cls(), (q, k, v, nothing), ([[1.5], [0]], [half, [0, 0, 0]])
-        added = np.where(nothing, 0.0, -np.inf)
-        yield cls(), (q, k, v, added), ([[1.5], [0]], [half, [0, 0, 0]])
-        lost = [np.nan] * 3
-        yield cls(empty="nan"), (q, k, v, nothing), ([[1.5], [np.nan]], [half, lost])
-        yield cls(empty="nan"), (q, k, v, added), ([[1.5], [np.nan]], [half, lost])
-        fewer = cls(causal=True, align="bottom_right")
-        yield fewer, (k, q, v[:2], None), ([[0], [1], [1.5]], [[0, 0], [1, 0], [0.5, 0.5]])
-        # exp(log 3) = 3 against exp(0) = 1, once the scale is applied
-        q, k = np.array([[2.0]]), np.array([[np.log(3.0)], [0.0]])
-        yield cls(scale=0.5), (q, k, v[1:], None), ([[3]], [[0.75, 0.25]])
-        wide = np.array([[np.log(3.0), 0, 0, 0]]), np.array([[2.0, 0, 0, 0], [0, 0, 0, 0]])
-        yield cls(), (*wide, v[1:], None), ([[3]], [[0.75, 0.25]])
+        yield from mask_goldens(cls)
+        yield from more_goldens(cls)
 
 
-def require_keys(d: Match, scores: Shape) -> None:
-    """There is a key to look at; the mask has a fitting dtype and does not widen the scores."""
-    d.require("<=", 1, scores[-1], "1 and the number of keys")
-    if "keep" not in d:
-        return
-    fits(d, d.keep, scores, "keep")
-    mask, query = d.types["keep"], d.types["q"]
-    if isinstance(mask, TensorType) and isinstance(query, TensorType):
-        common_dtype([("q", query.dtype)] + [("keep", mask.dtype)] * (mask.dtype != "bool"))
+Golden = tuple[Op, tuple[Any, ...], Any]
 
 
-class MultiHeadAttention(Op, name="multi_head_attention"):
-    """Attention in several subspaces at once: project, attend in each head, project back.
-
-    head_i = attention(q Wq_i + bq_i, k Wk_i + bk_i, v Wv_i + bv_i), y = [head_1 ... head_n] Wo + bo
-    Source: Vaswani et al. 2017, section 3.2.2; PyTorch nn.MultiheadAttention (kdim, vdim).
-
-    ``width`` is the sum of the widths of all heads (default: that of q), ``out`` the width of
-    the result (default: that of q).  Weights are [out, in]; head i has the rows from
-    i*width/heads on.  The mask broadcasts to [batch, heads, queries, keys].
-    """
-
-    signature = (
-        "q: b t dq, k: b s dk, v: b s dv, keep?<mask>: *keep, "
-        "q.weight~: width dq, q.bias~?: width, k.weight~: width dk, k.bias~?: width, "
-        "v.weight~: width dv, v.bias~?: width, out.weight~: out width, out.bias~?: out "
-        "-> y: b t out, weights: b heads t s"
-    )
-    category = "attention"
-    main = "heads"
-    initial = {f"{part}.weight": "xavier_uniform" for part in ("q", "k", "v", "out")} | {
-        f"{part}.bias": "zeros" for part in ("q", "k", "v", "out")
-    }
-
-    heads: int
-    bias: bool = True
-    causal: bool = False
-    width: int | None = None
-    out: int | None = None
-    align: Align = "top_left"
-    empty: Empty = "zeros"
-
-    def check(self) -> None:
-        """There is a head."""
-        if self.heads < 1:
-            raise Mistake(f"multi_head_attention with {self.heads} heads; expected at least 1")
-
-    def has_slot(self, slot: str) -> bool:
-        """All four biases, or none."""
-        return self.bias
-
-    def derive(self, d: Match) -> dict[str, Any]:
-        """The heads share the width equally; the mask broadcasts to the scores."""
-        self.check()
-        width: Size = d.dq if self.width is None else self.width
-        d.require("divisible", width, self.heads, "width and heads")
-        require_keys(d, (d.b, self.heads, d.t, d.s))
-        return {"width": width, "out": d.dq if self.out is None else self.out}
-
-    @property
-    def _attention(self) -> Attention:
-        return Attention(causal=self.causal, align=self.align, empty=self.empty)
-
-    def compute(
-        self, q: Array, k: Array, v: Array, keep: Array | None, *parameters: Array | None
-    ) -> tuple[Array, Array]:
-        """Three projections, attention in each head, one more projection."""
-        maps = pairs(parameters)
-        queries, keys, values = (
-            self._heads(projected(x, *pair)) for x, pair in zip((q, k, v), maps, strict=False)
-        )
-        y, weights = self._attention.compute(queries, keys, values, keep)
-        merged = y.swapaxes(1, 2).reshape(*q.shape[:2], self.heads * y.shape[-1])
-        mixed = projected(merged, *maps[-1])
-        return mixed.astype(q.dtype, copy=False), weights.astype(q.dtype, copy=False)
-
-    def _heads(self, x: Array) -> Array:
-        """[b, t, n*d] as [b, n, t, d]."""
-        batch, length, width = x.shape
-        return x.reshape(batch, length, self.heads, width // self.heads).swapaxes(1, 2)
-
-    def decompose(
-        self, g: Any, q: Any, k: Any, v: Any, keep: Any, *parameters: Any
-    ) -> tuple[Any, Any]:
-        """Linear maps, rearranged into heads, attention, rearranged back."""
-        heads = []
-        for x, (weight, bias) in zip((q, k, v), pairs(parameters), strict=False):
-            flat = opened_linear(g, x, weight, bias)
-            split = (("h", self.heads),)
-            heads.append(g.rearrange(flat, pattern="b t (h d) -> b h t d", sizes=split))
-        options = {"causal": self.causal, "align": self.align, "empty": self.empty}
-        y, weights = g.attention(*heads, keep, **options)
-        merged = g.rearrange(y, pattern="b h t d -> b t (h d)")
-        return opened_linear(g, merged, *pairs(parameters)[-1]), weights
-
-    def cost(self, d: Match) -> Cost:
-        """Four projections and the attention of all heads."""
-        scores = d.b * self.heads * d.t * d.s
-        masks = ("keep" in d) + self.causal
-        attention = Cost(2 * d.b * d.t * d.s * d.width, scores * (6 + masks))
-        rows = ((d.t, d.dq, d.width), (d.s, d.dk, d.width), (d.s, d.dv, d.width))
-        products = total(t * c * o for t, c, o in (*rows, (d.t, d.width, d.out)))
-        biases = total(t * o for t, _, o in rows) + d.t * d.out if self.bias else 0
-        return attention + Cost(d.b * products, d.b * biases)
-
-    @classmethod
-    def examples(cls) -> Iterator[tuple[Any, ...]]:
-        """Self-attention sizes, different widths, each mask."""
-        yield cls(heads=2), (3, 5, 6), (3, 5, 6), (3, 5, 6)
-        yield cls(heads=3, bias=False), (2, 4, 6), (2, 5, 7), (2, 5, 8), Sample((4, 5), "bool")
-        yield cls(2, width=8, out=9), (3, 4, 6), (3, 5, 7), (3, 5, 11), Sample((3, 1, 1, 5), "bool")
-        yield cls(heads=2, causal=True, empty="nan"), (3, 4, 6), (3, 5, 6), (3, 5, 6), (4, 5)
-        last = cls(heads=2, causal=True, align="bottom_right")
-        yield last, (3, 5, 6), (3, 4, 6), (3, 4, 6), (3, 2, 5, 4)
-
-    @classmethod
-    def goldens(cls) -> Iterator[tuple[Op, tuple[Any, ...], Any]]:
-        """Zero queries average the values; each head sees its own half of the width."""
-        q, v = np.zeros((1, 1, 2)), np.array([[[1.0, 10.0], [3.0, 30.0]]])
-        one, twice = np.eye(2), np.array([[2.0, 0.0], [1.0, 1.0]])
-        plain = (one, None, one, None, one, None, twice, None)
-        even = [[[[0.5, 0.5]], [[0.5, 0.5]]]]
-        yield cls(heads=2, bias=False), (q, v, v, None, *plain), ([[[4, 22]]], even)
-        # With the bias (log 3, 0) on q, head 0 prefers key 0 by 3 to 1; head 1 does not.
-        k = np.array([[[1.0, 5.0], [0.0, 7.0]]])
-        pull, zero = np.array([np.log(3.0), 0.0]), np.zeros(2)
-        biased = (one, pull, one, zero, one, np.array([0.0, 1.0]), one, np.array([100.0, 0.0]))
-        shares = [[[[0.75, 0.25]], [[0.5, 0.5]]]]
-        yield cls(heads=2), (q, k, v, None, *biased), ([[[101.5, 21]]], shares)
+def mask_goldens(cls: type[Attention]) -> Iterator[Golden]:
+    """Masks, alignment, queries that see nothing, scale."""
+    q, k, v = np.zeros((2, 1)), np.zeros((3, 1)), np.array([[1.0], [2.0], [6.0]])
+    third, half = [1 / 3] * 3, [1 / 2, 1 / 2, 0]
+    yield cls(), (q, k, v, None), ([[3], [3]], [third, third])
+    yield cls(causal=True), (q, k, v, None), ([[1], [1.5]], [[1, 0, 0], half])
+    low = cls(causal=True, align="bottom_right")
+    yield low, (q, k, v, None), ([[1.5], [3]], [half, third])
+    nothing = np.array([[True, True, False], [False, False, False]])
+    yield cls(), (q, k, v, nothing), ([[1.5], [0]], [half, [0, 0, 0]])
+    added = np.where(nothing, 0.0, -np.inf)
+    yield cls(), (q, k, v, added), ([[1.5], [0]], [half, [0, 0, 0]])
+    lost = [np.nan] * 3
+    yield cls(empty="nan"), (q, k, v, nothing), ([[1.5], [np.nan]], [half, lost])
+    yield cls(empty="nan"), (q, k, v, added), ([[1.5], [np.nan]], [half, lost])
+    fewer = cls(causal=True, align="bottom_right")
+    yield fewer, (k, q, v[:2], None), ([[0], [1], [1.5]], [[0, 0], [1, 0], [0.5, 0.5]])
+    # exp(log 3) = 3 against exp(0) = 1, once the scale is applied
+    q, k = np.array([[2.0]]), np.array([[np.log(3.0)], [0.0]])
+    yield cls(scale=0.5), (q, k, v[1:], None), ([[3]], [[0.75, 0.25]])
+    wide = np.array([[np.log(3.0), 0, 0, 0]]), np.array([[2.0, 0, 0, 0], [0, 0, 0, 0]])
+    yield cls(), (*wide, v[1:], None), ([[3]], [[0.75, 0.25]])
 
 
-Pair = tuple[Any, Any]
-
-
-def pairs(parameters: tuple[Any, ...]) -> list[Pair]:
-    """(weight, bias) of q, k, v and out; biases are None where there are none."""
-    return list(zip(parameters[0::2], parameters[1::2], strict=True))
-
-
-def projected(x: Array, weight: Array, bias: Array | None) -> Array:
-    """``x @ weight.T + bias``, in at least float32."""
-    y = np.asarray(widened(x) @ widened(weight).T)
-    return y if bias is None else np.asarray(y + bias)
-
-
-def opened_linear(g: Any, x: Any, weight: Any, bias: Any) -> Any:
-    """The same as an operator."""
-    return g.linear(x, weight, bias, out=g.shape(weight)[0], bias=bias is not None)
+def more_goldens(cls: type[Attention]) -> Iterator[Golden]:
+    """Windows, other normalisers, cap, stages, shared heads, past keys, lengths."""
+    q, k, v = np.zeros((3, 1)), np.zeros((3, 1)), np.array([[1.0], [2.0], [6.0]])
+    half, last = [1 / 2, 1 / 2, 0], [0, 1 / 2, 1 / 2]
+    near = cls(causal=True, left_window=1)
+    yield near, (q, k, v), ([[1], [1.5], [4]], [[1, 0, 0], half, last])
+    ahead = cls(left_window=0, right_window=1)
+    yield ahead, (q, k, v), ([[1.5], [4], [6]], [half, last, [0, 0, 1]])
+    # scores 2 and -1: rectified they weigh 2 and 0; the mask makes the first 0 as well
+    x, two = np.array([[1.0]]), np.array([[2.0], [-1.0]])
+    yield cls(normalizer="relu"), (x, two, v[1:]), ([[4]], [[2, 0]])
+    unseen = np.array([[False, True]])
+    yield cls(normalizer="relu"), (x, two, v[1:], unseen), ([[0]], [[0, 0]])
+    even = np.array([[0.0], [np.log(3.0)]])
+    yield cls(normalizer="sigmoid"), (x, even, v[1:]), ([[1 + 4.5]], [[0.5, 0.75]])
+    # scores 100 and -100 are capped to 0.5 and -0.5: weights e : 1
+    capped, e = cls(softcap=0.5, stage="capped"), np.e
+    far = np.array([[100.0], [-100.0]])
+    yield capped, (x, far, v[:2]), ([[(e + 2) / (e + 1)]], [[0.5, -0.5]])
+    yield cls(stage="masked"), (x, even, v[1:], unseen), ([[6]], [[-np.inf, np.log(3.0)]])
+    yield cls(stage="scores"), (x, even, v[1:], unseen), ([[6]], even.T)
+    # four heads of one query, two heads of one key: 1, 1, 2, 2
+    few = np.array([[[1.0]], [[2.0]]])
+    yield cls(grouped=True), (np.zeros((4, 1, 1)), few, few), (
+        [[[1]], [[1]], [[2]], [[2]]], [[[1]]] * 4
+    )  # fmt: skip
+    # two past keys: query 0 stands at key 2 and sees three keys, query 1 sees all four
+    old, new = (q[:2], np.array([[4.0], [8.0]])), (k[:2], v[:2])
+    merged = [[0]] * 4, [[4], [8], [1], [2]]
+    third = [1 / 3, 1 / 3, 1 / 3, 0]
+    yield cls(causal=True), (q[:2], *new, None, *old), (
+        [[13 / 3], [15 / 4]], [third, [1 / 4] * 4], *merged
+    )  # fmt: skip
+    # lengths 2 and 0 of 3 keys; with bottom_right the last of two queries sees both
+    pair = np.zeros((2, 2, 1)), np.zeros((2, 3, 1)), np.stack([v, v])
+    count = (None, None, None, np.array([2, 0]))
+    yield cls(), (*pair, *count), ([[[1.5]] * 2, [[0]] * 2], [[half] * 2, [[0, 0, 0]] * 2])
+    low = cls(causal=True, align="bottom_right")
+    yield low, (*pair, *count), ([[[1], [1.5]], [[0]] * 2], [[[1, 0, 0], half], [[0, 0, 0]] * 2])

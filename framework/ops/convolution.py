@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -121,8 +122,8 @@ class ConvTranspose(Op, name="conv_transpose"):
     The size is (size - 1)*stride + dilation*(kernel - 1) + 1 + output_pad - before - after.
     Several sizes shrink to the same one under a strided `conv`: ``output_pad`` adds to the
     end, or ``output_size`` names the size, which `conv` must map back.  With same_* the
-    size is size*stride, or ``output_size``, and the pads are those that `conv` would put
-    around it.
+    size is size*stride, or ``output_size``, and what (size - 1)*stride + dilation*(kernel - 1)
+    + 1 + output_pad has too much is cut off both ends: the pads that `conv` would put around.
     Source: ONNX ConvTranspose-22; PyTorch ConvTranspose2d; weight is [in, out/groups, *kernel].
     """
 
@@ -148,9 +149,10 @@ class ConvTranspose(Op, name="conv_transpose"):
         extra = self.output_pad if isinstance(self.output_pad, tuple) else (self.output_pad,)
         if min(extra) < 0:
             raise Mistake(f"output_pad is {min(extra)}; it must not be negative")
-        if any(extra) and self.output_size is not None:
+        same = self.pad in ("same_upper", "same_lower")
+        if any(extra) and self.output_size is not None and not same:
             raise Mistake("output_pad and output_size exclude each other", hint="leave one out")
-        if any(extra) and self.pad in ("same_upper", "same_lower"):
+        if any(extra) and self.output_size is None and same:
             raise Mistake(
                 f"output_pad has no meaning with pad {self.pad}, which fixes the size",
                 hint="write output_size instead",
@@ -184,9 +186,12 @@ class ConvTranspose(Op, name="conv_transpose"):
             where = f"along axis {number + 2}"
             if self.output_size is None:
                 d.require("<=", 1, out, f"1 and the size left by the pads {where}")
-                continue
-            axis.require_fit(d, out, number + 2)
-            d.require("==", axis.count(out), size, f"windows of output_size and size {where}")
+            elif isinstance(axis.pad, tuple):
+                axis.require_fit(d, out, number + 2)
+                d.require("==", axis.count(out), size, f"windows of output_size and size {where}")
+            else:
+                most = axis.reach(size) + max(axis.stride, axis.dilation) - 1
+                d.require("<=", out, most, f"output_size and what its windows reach {where}")
         return {"outsize": result}
 
     def _check_output_pad(self, windows: tuple[AxisWindow, ...]) -> None:
@@ -203,8 +208,18 @@ class ConvTranspose(Op, name="conv_transpose"):
     def compute(self, x: Array, weight: Array, bias: Array | None = None) -> Array:
         """Matrix products, added up at the places of their windows."""
         out: Any = self.sizes(x.shape[2:])
-        windows = windows_at(self.windows(x.ndim - 2), out)
+        windows = replace(windows_at(self.windows(x.ndim - 2), out), pads=self.cut(x.shape[2:]))
         return add_bias(convolve_transposed(x, weight, windows, out, self.groups), bias)
+
+    def cut(self, size: tuple[Size, ...]) -> Any:
+        """What is cut off before and after the result along each axis."""
+        rank = len(size)
+        extras = spread(self.output_pad, rank, "output_pad")
+        axes = zip(self.windows(rank), size, extras, self.sizes(size), strict=True)
+        return tuple(
+            axis.pad if isinstance(axis.pad, tuple) else axis.shared(axis.reach(n) + extra - out)
+            for axis, n, extra, out in axes
+        )
 
     def fans(self, slot: str, shape: tuple[int, ...]) -> tuple[int, int]:
         """Inputs and outputs of one unit; the weight is [in, out/groups, *kernel]."""
@@ -231,6 +246,10 @@ class ConvTranspose(Op, name="conv_transpose"):
         yield cls(out=6, kernel=4, stride=3, output_size=(15, 12), groups=3), (2, 9, 4, 3)
         yield cls(out=4, kernel=3, stride=2, pad="same_upper", output_size=(9,)), (2, 3, 5)
         yield cls(out=5, kernel=2, stride=2, pad="valid"), (2, 3, 4, 6)
+        yield (
+            cls(out=4, kernel=3, stride=3, pad="same_lower", output_pad=1, output_size=(11, 16)),
+            (2, 3, 4, 5),
+        )
 
     @classmethod
     def goldens(cls) -> Iterator[tuple[Op, tuple[Any, ...], Any]]:
@@ -245,6 +264,11 @@ class ConvTranspose(Op, name="conv_transpose"):
         yield cls(out=1, kernel=3, stride=2, output_size=(6,)), given, [[[1, 10, 102, 20, 200, 0]]]
         yield cls(out=1, kernel=3, stride=2, pad="same_upper"), given, [[[1, 10, 102, 20]]]
         yield cls(out=1, kernel=3, stride=2, pad="same_lower"), given, [[[10, 102, 20, 200]]]
+        # 5 elements are reached; one more than that stays empty, one less is cut off in front.
+        lower: dict[str, Any] = {"out": 1, "kernel": 3, "stride": 2, "pad": "same_lower"}
+        yield cls(**lower, output_size=(6,)), given, [[[1, 10, 102, 20, 200, 0]]]
+        yield cls(**lower, output_size=(4,)), given, [[[10, 102, 20, 200]]]
+        yield cls(**lower, output_size=(4,), output_pad=1), given, [[[10, 102, 20, 200]]]
         # Stride above the kernel: the last elements of every window stay empty.
         one = (x, three[..., :1], np.array([0.5]))
         yield (

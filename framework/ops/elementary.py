@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from math import e, log
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,17 +12,28 @@ from framework.ir.dims import product
 from framework.ir.op import Array, Cost, Match, Op
 from framework.numerics.erf import erf
 
+NAN, INF = float("nan"), float("inf")
+
+Points = Mapping[float, float]
+
+
+SHAPES = ((2, 3, 4), (5,), ())
+"""Examples: a batch, a vector, a single number."""
+
 
 class Elementwise(Op):
     """Family: a function of each element; the shape stays.
 
     ``work`` counts the scalar operations for one element; a transcendental function or a
-    comparison counts as one.
+    comparison counts as one.  ``points`` are arguments and values checked by hand; an operator
+    with attributes has ``cases`` instead: attributes and points.
     """
 
     signature = "x: *shape -> y: *shape"
     category = "arithmetic"
     work: ClassVar[int] = 1
+    points: ClassVar[Points] = {}
+    cases: ClassVar[Sequence[tuple[Mapping[str, Any], Points]]] = ()
 
     def cost(self, d: Match) -> Cost:
         """So many scalar operations for each element."""
@@ -29,13 +41,31 @@ class Elementwise(Op):
 
     @classmethod
     def examples(cls) -> Iterator[tuple[Any, ...]]:
-        """A batch of images, a vector, a single number."""
-        yield cls(), (2, 3, 4)
-        yield cls(), (5,)
-        yield cls(), ()
+        """The attributes of each case, and several shapes."""
+        attributes = [given for given, _ in cls.cases] or [{}]
+        for number in range(max(len(attributes), len(SHAPES))):
+            yield cls(**attributes[number % len(attributes)]), SHAPES[number % len(SHAPES)]
+
+    @classmethod
+    def goldens(cls) -> Iterator[tuple[Op, tuple[Any, ...], Any]]:
+        """The points of each case."""
+        kind = "bool" if cls.accepts == "bool" else "float64"
+        for attributes, points in cls.cases or [({}, cls.points)]:
+            yield cls(**attributes), (np.array(list(points), kind),), list(points.values())
 
 
-class Abs(Elementwise, name="abs"):
+class Function(Elementwise):
+    """Family: one function, without attributes."""
+
+    function: ClassVar[Any]
+
+    def compute(self, x: Array) -> Array:
+        """The function of each element; NaN and inf come without a warning."""
+        with np.errstate(all="ignore"):
+            return np.asarray(type(self).function(x))
+
+
+class Abs(Function, name="abs"):
     """The distance from zero.
 
     y = |x|
@@ -43,18 +73,11 @@ class Abs(Elementwise, name="abs"):
     """
 
     accepts = "number"
-
-    def compute(self, x: Array) -> Array:
-        """``|x|``."""
-        return np.asarray(np.abs(x))
-
-    @classmethod
-    def goldens(cls) -> Iterator[tuple[Op, tuple[Any, ...], Any]]:
-        """Both signs."""
-        yield cls(), (np.array([-1.5, 0.0, 2.0]),), [1.5, 0, 2]
+    function = np.abs
+    points = {-1.5: 1.5, 0: 0, 2: 2}
 
 
-class Neg(Elementwise, name="neg"):
+class Neg(Function, name="neg"):
     """The opposite; unsigned integers wrap around.
 
     y = -x
@@ -62,18 +85,23 @@ class Neg(Elementwise, name="neg"):
     """
 
     accepts = "number"
-
-    def compute(self, x: Array) -> Array:
-        """``-x``."""
-        return np.asarray(np.negative(x))
-
-    @classmethod
-    def goldens(cls) -> Iterator[tuple[Op, tuple[Any, ...], Any]]:
-        """Both signs."""
-        yield cls(), (np.array([-1.5, 0.0, 2.0]),), [1.5, 0, -2]
+    function = np.negative
+    points = {-1.5: 1.5, 0: 0, 2: -2}
 
 
-class Square(Elementwise, name="square"):
+class Sign(Function, name="sign"):
+    """Which side of zero.
+
+    y = -1 where x < 0, 0 where x = 0, 1 where x > 0; NaN stays
+    Source: ONNX Sign-13.
+    """
+
+    accepts = "number"
+    function = np.sign
+    points = {-1.5: -1, 0: 0, 2: 1, NAN: NAN, -INF: -1}
+
+
+class Square(Function, name="square"):
     """The product of each element with itself.
 
     y = x²
@@ -81,86 +109,103 @@ class Square(Elementwise, name="square"):
     """
 
     accepts = "number"
+    function = np.square
+    points = {-1.5: 2.25, 0: 0, 2: 4}
 
-    def compute(self, x: Array) -> Array:
-        """``x * x``."""
-        return np.asarray(np.square(x))
-
-    @classmethod
-    def goldens(cls) -> Iterator[tuple[Op, tuple[Any, ...], Any]]:
-        """Both signs."""
-        yield cls(), (np.array([-1.5, 0.0, 2.0]),), [2.25, 0, 4]
+    def decompose(self, g: Any, x: Any) -> Any:
+        """x * x."""
+        return g.mul(x, x)
 
 
-class Sqrt(Elementwise, name="sqrt"):
+class Reciprocal(Function, name="reciprocal"):
+    """One divided by each element; inf at zero.
+
+    y = 1 / x
+    Source: ONNX Reciprocal-13.
+    """
+
+    function = np.reciprocal
+    points = {-4: -0.25, 0: INF, 0.5: 2, INF: 0}
+
+
+class Sqrt(Function, name="sqrt"):
     """The square root; NaN for negative elements.
 
     y = sqrt(x)
     Source: ONNX Sqrt-13.
     """
 
-    def compute(self, x: Array) -> Array:
-        """``sqrt(x)``, NaN without a warning."""
-        with np.errstate(invalid="ignore"):
-            return np.asarray(np.sqrt(x))
-
-    @classmethod
-    def goldens(cls) -> Iterator[tuple[Op, tuple[Any, ...], Any]]:
-        """NaN below zero."""
-        yield cls(), (np.array([-1.0, 0.0, 2.25]),), [np.nan, 0, 1.5]
+    function = np.sqrt
+    points = {-1: NAN, 0: 0, 2.25: 1.5}
 
 
-class Exp(Elementwise, name="exp"):
+class Exp(Function, name="exp"):
     """The exponential; inf where the dtype overflows.
 
     y = e^x
     Source: ONNX Exp-13.
     """
 
-    def compute(self, x: Array) -> Array:
-        """``exp(x)``, inf without a warning."""
-        with np.errstate(over="ignore", under="ignore"):
-            return np.asarray(np.exp(x))
-
-    @classmethod
-    def goldens(cls) -> Iterator[tuple[Op, tuple[Any, ...], Any]]:
-        """Far below zero, zero, too large."""
-        yield cls(), (np.array([-np.inf, 0.0, 1000.0]),), [0, 1, np.inf]
+    function = np.exp
+    points = {-INF: 0, 0: 1, 2: e**2, 1000: INF}
 
 
-class Log(Elementwise, name="log"):
+class Log(Function, name="log"):
     """The natural logarithm; -inf at zero, NaN below.
 
     y = ln(x)
     Source: ONNX Log-13.
     """
 
-    def compute(self, x: Array) -> Array:
-        """``log(x)``, without warnings."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.asarray(np.log(x))
-
-    @classmethod
-    def goldens(cls) -> Iterator[tuple[Op, tuple[Any, ...], Any]]:
-        """Below zero, zero, one, e²."""
-        x = np.array([-1.0, 0.0, 1.0, 7.38905609893065])
-        yield cls(), (x,), [np.nan, -np.inf, 0, 2]
+    function = np.log
+    points = {-1: NAN, 0: -INF, 1: 0, 7.38905609893065: 2}
 
 
-class Erf(Elementwise, name="erf"):
+class Expm1(Function, name="expm1"):
+    """The exponential minus one, which keeps the digits of small elements.
+
+    y = e^x - 1
+    Source: NumPy expm1; PyTorch expm1.
+    """
+
+    work = 2
+    function = np.expm1
+    points = {-INF: -1, 0: 0, 1: e - 1, 1e-20: 1e-20}
+
+    def decompose(self, g: Any, x: Any) -> Any:
+        """e^x - 1; elements near zero lose digits."""
+        return g.scale(g.exp(x), by=1.0, shift=-1.0)
+
+
+class Log1p(Function, name="log1p"):
+    """The logarithm of one plus each element, which keeps the digits of small elements.
+
+    y = ln(1 + x)
+    Source: NumPy log1p; PyTorch log1p.
+    """
+
+    work = 2
+    function = np.log1p
+    points = {-2: NAN, -1: -INF, 0: 0, 1: log(2), 1e-20: 1e-20}
+
+    def decompose(self, g: Any, x: Any) -> Any:
+        """ln(1 + x); elements near zero lose digits."""
+        return g.log(g.scale(x, by=1.0, shift=1.0))
+
+
+class Erf(Function, name="erf"):
     """The error function.
 
     y = 2/sqrt(pi) * integral of exp(-t²) from 0 to x
     Source: ONNX Erf-13; the approximation is W. J. Cody 1969, Math. Comp. 23.
     """
 
-    def compute(self, x: Array) -> Array:
-        """The last digits of the dtype are right."""
-        return erf(x)
-
-    @classmethod
-    def goldens(cls) -> Iterator[tuple[Op, tuple[Any, ...], Any]]:
-        """Odd; Abramowitz and Stegun, table 7.1."""
-        x = np.array([-0.5, 0.0, 1.0, 2.0, 9.0])
-        y = [-0.5204998778130465, 0, 0.8427007929497149, 0.9953222650189527, 1]
-        yield cls(), (x,), y
+    function = erf
+    # Odd; Abramowitz and Stegun, table 7.1.
+    points = {
+        -0.5: -0.5204998778130465,
+        0: 0,
+        1: 0.8427007929497149,
+        2: 0.9953222650189527,
+        9: 1,
+    }

@@ -10,6 +10,7 @@ import numpy as np
 from framework.ir.dims import product
 from framework.ir.op import Array, Cost, Match, Op
 from framework.ir.types import broadcast
+from framework.numerics.convolution import widened
 
 
 class Linear(Op, name="linear"):
@@ -90,3 +91,35 @@ class MatMul(Op, name="matmul"):
         yield cls(), (3,), (2, 3, 4)
         yield cls(), (2, 4, 3), (3,)
         yield cls(), (3,), (3,)
+
+
+class Det(Op, name="det"):
+    """The determinant of each square matrix in the last two axes.
+
+    y[...] = sum over permutations p of sign(p) * product over i of x[..., i, p(i)]
+    Source: ONNX Det-22; computed by LU decomposition.
+    """
+
+    signature = "x: *lead n n -> y: *lead"
+    category = "product"
+
+    def compute(self, x: Array) -> Array:
+        """NumPy's determinant; float16 is computed in float32."""
+        with np.errstate(over="ignore"):
+            return np.asarray(np.linalg.det(widened(x)), x.dtype)
+
+    def cost(self, d: Match) -> Cost:
+        """n³/3 multiply-accumulates for each matrix, as LU decomposition needs them."""
+        return Cost(product(d.lead) * (d.n * d.n * d.n // 3))
+
+    @classmethod
+    def examples(cls) -> Iterator[tuple[Any, ...]]:
+        """A matrix, and a batch of them."""
+        yield cls(), (3, 3)
+        yield cls(), (2, 3, 4, 4)
+
+    @classmethod
+    def goldens(cls) -> Iterator[tuple[Op, tuple[Any, ...], Any]]:
+        """Two rows exchanged; a singular matrix; no rows."""
+        yield cls(), (np.array([[[0.0, 1.0], [1.0, 0.0]], [[1.0, 2.0], [2.0, 4.0]]]),), [-1, 0]
+        yield cls(), (np.zeros((0, 0)),), 1

@@ -11,6 +11,7 @@ from framework.errors import Mistake, ShapeError
 from framework.ir.dims import format_shape, product
 from framework.ir.op import Array, Cost, Match, Op
 from framework.numerics.convolution import widened
+from framework.numerics.moments import standardised
 
 
 class LayerNorm(Op, name="layer_norm"):
@@ -55,11 +56,7 @@ class LayerNorm(Op, name="layer_norm"):
 
     def compute(self, x: Array, weight: Array | None = None, bias: Array | None = None) -> Array:
         """Mean first, then the variance around it: no cancellation."""
-        wide = widened(x)
-        axes = tuple(range(x.ndim - self.axes, x.ndim))
-        y = np.asarray(wide - wide.mean(axes, keepdims=True))
-        variance = np.square(y).mean(axes, keepdims=True)
-        y /= np.sqrt(variance + wide.dtype.type(self.eps))
+        y = standardised(widened(x), range(x.ndim - self.axes, x.ndim), self.eps)
         if weight is not None:
             y *= weight
         if bias is not None:

@@ -8,10 +8,10 @@ from typing import Any, Literal
 import numpy as np
 
 from framework.errors import Mistake, ShapeError
-from framework.ir.attributes import Pads
-from framework.ir.dims import Size
+from framework.ir.attributes import Axes, Pads, ShapeAttr
+from framework.ir.dims import Shape, Size, format_shape, maximum
 from framework.ir.op import Array, Cost, Match, Op, Sample
-from framework.ir.types import FLOATS
+from framework.ir.types import FLOATS, axis_index, fixed_size
 
 
 class Pad(Op, name="pad"):
@@ -112,3 +112,92 @@ def check_value(value: float, dtype: str) -> None:
     low, high = (0, 1) if dtype == "bool" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
     if not (low <= value <= high and value == int(value)):
         raise ShapeError(f"x is {dtype}, which cannot hold the value {value}", code="dtype")
+
+
+class CenterCropPad(Op, name="center_crop_pad"):
+    """Crop or pad the axes to given sizes; what stays is in the middle.
+
+    y = x[(n - m) // 2 :][: m] for a size n that is cropped to m; where it is padded, the
+    zeros before are (m - n) // 2, those behind one more if m - n is odd
+    Source: ONNX CenterCropPad-18.  ``axes`` says what ``shape`` lists; without it, all axes.
+    """
+
+    signature = "x: *x -> y: *y"
+    category = "padding"
+    accepts = "any"
+    main = "shape"
+
+    shape: ShapeAttr
+    axes: Axes | None = None
+
+    def derive(self, d: Match) -> dict[str, Any]:
+        """The sizes as given; other axes stay."""
+        sizes = list(d.x)
+        for axis, size in self._targets(len(d.x)).items():
+            d.require("<=", 0, size, f"0 and the new size of axis {axis}")
+            sizes[axis] = size
+        return {"y": tuple(sizes)}
+
+    def _targets(self, rank: int) -> dict[int, Size]:
+        """New sizes by axis."""
+        given: tuple[int, ...]
+        given = (self.axes,) if isinstance(self.axes, int) else self.axes or tuple(range(rank))
+        found = [axis_index(axis, rank, "x") for axis in given]
+        if len(set(found)) != len(found) or len(found) != len(self.shape):
+            raise ShapeError(f"shape {format_shape(self.shape)} is for the axes {list(given)}")
+        return dict(zip(found, self.shape, strict=True))
+
+    def compute(self, x: Array) -> Array:
+        """Copy the part that both have into zeros."""
+        targets = {axis: fixed_size(n, "shape") for axis, n in self._targets(x.ndim).items()}
+        y = np.zeros([targets.get(axis, n) for axis, n in enumerate(x.shape)], x.dtype)
+        pairs = list(zip(x.shape, y.shape, strict=True))
+        source = tuple(middle(n, m) for n, m in pairs)
+        y[tuple(middle(m, n) for n, m in pairs)] = x[source]
+        return y
+
+    def decompose(self, g: Any, x: Any) -> Any:
+        """Pad what is too short, then cut what is too long."""
+        shape: Shape = g.shape(x)
+        targets = self._targets(len(shape))
+        pads: list[tuple[Size, Size]] = []
+        for axis, size in enumerate(shape):
+            missing = maximum(targets.get(axis, size) - size, 0)
+            pads.append((missing // 2, missing - missing // 2))
+        y = g.pad(x, pads=tuple(pads))
+        for axis, size in targets.items():
+            start = maximum(shape[axis] - size, 0) // 2
+            y = g.slice(y, axis=axis, start=start, stop=start + size)
+        return y
+
+    def cost(self, d: Match) -> Cost:
+        """Nothing is computed, elements are only moved."""
+        return Cost()
+
+    @classmethod
+    def examples(cls) -> Iterator[tuple[Any, ...]]:
+        """Cropped, padded, both; all axes and some; other dtypes."""
+        yield cls(shape=(3, 4)), (6, 9)
+        yield cls(shape=(7, 6)), Sample((2, 3), "int64", high=9)
+        yield cls(shape=(8, 3), axes=(1, 2)), (2, 5, 6, 4)
+        yield cls(shape=(5,), axes=-1), Sample((3, 2), "bool")
+
+    @classmethod
+    def goldens(cls) -> Iterator[tuple[Op, tuple[Any, ...], Any]]:
+        """The odd element goes behind, for crops and for pads."""
+        x = np.array([1.0, 2.0, 3.0, 4.0])
+        yield cls(shape=(1,)), (x,), [2]
+        yield cls(shape=(7,)), (x,), [0, 1, 2, 3, 4, 0, 0]
+        both = np.array([[1.0, 2.0, 3.0]])
+        yield cls(shape=(2, 2)), (both,), [[1, 2], [0, 0]]
+        yield cls(shape=(2,), axes=0), (both,), [[1, 2, 3], [0, 0, 0]]
+
+
+def middle(whole: int, part: int) -> slice:
+    """The middle ``part`` elements of ``whole``; all of them where there are fewer.
+
+    >>> middle(4, 1), middle(3, 5)
+    (slice(1, 2, None), slice(0, 3, None))
+    """
+    start = max(whole - part, 0) // 2
+    return slice(start, start + min(whole, part))

@@ -97,11 +97,12 @@ class MaxPool(Op, name="max_pool"):
 class AvgPool(Op, name="avg_pool"):
     """Replace each window by its mean.
 
-    y[b,c,i,j] = 1/n * sum over u, v of x[b, c, i*stride + u - before, ...]
+    y[b,c,i,j] = 1/n * sum over u, v of x[b, c, i*stride + u*dilation - before, ...]
 
     n is the number of elements in the window: with ``count_include_pad`` (PyTorch's way)
     pads count as zeros, otherwise (TensorFlow's way, ONNX's default) they do not.  What a
-    last window reaches past the pads with ``ceil_mode`` never counts.
+    last window reaches past the pads with ``ceil_mode`` never counts.  A window whose taps
+    all lie in the pads has the mean 0.
     Source: ONNX AveragePool-22; PyTorch AvgPool2d.
     """
 
@@ -112,18 +113,19 @@ class AvgPool(Op, name="avg_pool"):
     kernel: Sizes
     stride: Sizes | None = None
     pad: Pad = 0
+    dilation: Sizes = 1
     ceil_mode: bool = False
     count_include_pad: bool = True
 
     def check(self) -> None:
         """Positive sizes, no negative pads."""
-        check_positive(kernel=self.kernel, stride=self.stride)
+        check_positive(kernel=self.kernel, stride=self.stride, dilation=self.dilation)
         check_pad(self.pad)
 
     def windows(self, rank: int) -> tuple[AxisWindow, ...]:
         """The window along each axis."""
         stride = self.kernel if self.stride is None else self.stride
-        return axis_windows(rank, self.kernel, stride, self.pad)
+        return axis_windows(rank, self.kernel, stride, self.pad, self.dilation)
 
     def derive(self, d: Match) -> dict[str, Any]:
         """Output sizes, rounded as asked."""
@@ -149,6 +151,12 @@ class AvgPool(Op, name="avg_pool"):
         yield cls(kernel=(1, 3, 2), stride=(1, 2, 3), pad=(0, 1, 0)), (2, 3, 4, 5, 7)
         yield cls(kernel=1, stride=2, ceil_mode=True), (2, 3, 6, 5)
         yield cls(kernel=3, stride=2, pad="same_upper", count_include_pad=False), (2, 3, 6, 7)
+        yield (
+            cls(
+                kernel=3, stride=2, pad=2, dilation=(2, 1), ceil_mode=True, count_include_pad=False
+            ),
+            (2, 3, 6, 7),
+        )
 
     @classmethod
     def goldens(cls) -> Iterator[tuple[Op, tuple[Any, ...], Any]]:
@@ -161,6 +169,11 @@ class AvgPool(Op, name="avg_pool"):
         yield cls(kernel=4, stride=3, pad=1, ceil_mode=True), (x,), [[[3, 6]]]
         yield cls(kernel=4, stride=3, pad=((1, 0),), ceil_mode=True), (x,), [[[3, 8]]]
         yield cls(kernel=1, stride=2, ceil_mode=True), (x[..., :4],), [[[2, 6]]]
+        apart: dict[str, Any] = {"kernel": 2, "stride": 1, "dilation": 3, "pad": 1}
+        yield cls(**apart), (x,), [[[3, 5, 7, 3]]]
+        yield cls(**apart, count_include_pad=False), (x,), [[[6, 5, 7, 6]]]
+        hole = cls(kernel=2, stride=1, dilation=2, pad=1, count_include_pad=False)
+        yield hole, (x[..., :1],), [[[0]]]
 
 
 class GlobalAvgPool(Op, name="global_avg_pool"):

@@ -12,6 +12,7 @@ from framework.ir.attributes import SizeAttr
 from framework.ir.dims import Size, product
 from framework.ir.op import Array, Cost, Match, Op, Sample
 from framework.ir.types import broadcast, fixed_size
+from framework.ops.position_tables import Stretch, fitted, require_rows, stretching
 
 Align = Literal["top_left", "bottom_right"]
 """Where the diagonal of a causal mask starts when there are more keys than queries, or fewer."""
@@ -23,7 +24,8 @@ class Positional(Op, name="positional"):
     sinusoidal: y[..., p, 2i] = x[..., p, 2i] + sin(p / base^(2i/d)),
                 y[..., p, 2i+1] = x[..., p, 2i+1] + cos(p / base^(2i/d))
     learned:    y[..., p, :] = x[..., p, :] + table[0, p, :]; the table has ``length`` rows and
-                may be longer than the sequence, never shorter.
+                may be longer than the sequence, never shorter - unless ``resize`` stretches
+                it to the sequence, as PyTorch's interpolate does it.
     Source: Vaswani et al. 2017, section 3.5; learned: Devlin et al. 2018, Dosovitskiy et al. 2020.
     """
 
@@ -35,6 +37,7 @@ class Positional(Op, name="positional"):
     kind: Literal["learned", "sinusoidal"]
     length: int | None = None
     base: float = 10000.0
+    resize: Stretch = "none"
 
     def check(self) -> None:
         """A learned table needs its length."""
@@ -53,23 +56,30 @@ class Positional(Op, name="positional"):
         """The sequence may not be longer than the table."""
         self.check()
         if self.length is not None:
-            d.require("<=", d.t, self.length, "sequence length and table length")
+            require_rows(d, (d.t,), (self.length,), self.resize)
         return {}
 
     def compute(self, x: Array, table: Array | None = None) -> Array:
         """``x`` plus the rows of the table."""
         length, width = x.shape[-2:]
-        rows = sinusoids(length, width, self.base) if table is None else table[0, :length]
+        if table is None:
+            rows = sinusoids(length, width, self.base)
+        else:
+            rows = fitted(table, (length,), self.resize)
         return np.asarray(x + rows.astype(x.dtype, copy=False))
 
     def cost(self, d: Match) -> Cost:
-        """One addition for each element; the sines are a constant table."""
-        return Cost(elementwise=product(d.shapes["x"]))
+        """An addition for each element, and what the stretching takes; sines are a constant."""
+        work = product(d.shapes["x"])
+        if self.kind == "learned":
+            work += stretching((d.t,), (self.length or 0,), d.d, self.resize)
+        return Cost(elementwise=work)
 
     @classmethod
     def examples(cls) -> Iterator[tuple[Any, ...]]:
-        """A longer learned table; even and odd widths."""
+        """A longer learned table, a stretched one; even and odd widths."""
         yield cls(kind="learned", length=7), (2, 5, 4)
+        yield cls(kind="learned", length=3, resize="cubic"), (2, 5, 4)
         yield cls(kind="learned", length=5), (5, 3)
         yield cls(kind="sinusoidal"), (2, 3, 6, 5)
         yield cls(kind="sinusoidal", length=9, base=100.0), (7, 4)
@@ -85,6 +95,8 @@ class Positional(Op, name="positional"):
         yield cls(kind="sinusoidal", base=100.0), (np.zeros((2, 3)),), odd
         table = np.array([[[1.0], [2.0], [4.0]]])
         yield cls(kind="learned", length=3), (np.full((2, 1), 10.0), table), [[11], [12]]
+        wide = cls(kind="learned", length=2, resize="linear")
+        yield wide, (np.zeros((4, 1)), np.array([[[0.0], [4.0]]])), [[0], [1], [3], [4]]
 
 
 def sinusoids(length: int, width: int, base: float) -> Array:

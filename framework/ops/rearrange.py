@@ -63,18 +63,32 @@ class Rearrange(Layout, name="rearrange"):
             )
         return sides
 
-    def compute(self, x: Array) -> Array:
-        """Reshape, transpose, reshape."""
-        left, right = self._sides(x.shape)
+    def steps(self, shape: Shape) -> tuple[Shape, tuple[int, ...], Shape]:
+        """The shape with all axes apart, their new order, and the shape of the result."""
+        left, right = self._sides(shape)
         sizes: dict[str, Size] = dict(self.sizes)
         d = Match({})
-        for index, (group, size) in enumerate(zip(left, x.shape, strict=True)):
+        for index, (group, size) in enumerate(zip(left, shape, strict=True)):
             solve(d, group, size, sizes, index)
         order = [name for group in left for name in group]
-        split = x.reshape([fixed_size(sizes[name], name) for name in order])
-        turned = split.transpose([order.index(name) for group in right for name in group])
-        merged = [product(sizes[name] for name in group) for group in right]
-        return np.asarray(turned.reshape([fixed_size(size, "y") for size in merged]))
+        perm = tuple(order.index(name) for group in right for name in group)
+        merged = tuple(product(sizes[name] for name in group) for group in right)
+        return tuple(sizes[name] for name in order), perm, merged
+
+    def compute(self, x: Array) -> Array:
+        """Reshape, transpose, reshape."""
+        split, perm, merged = self.steps(x.shape)
+        apart = x.reshape([fixed_size(size, "x") for size in split]).transpose(perm)
+        return np.asarray(apart.reshape([fixed_size(size, "y") for size in merged]))
+
+    def decompose(self, g: Any, x: Any) -> Any:
+        """Reshape, transpose, reshape; what changes nothing is left out."""
+        split, perm, merged = self.steps(g.shape(x))
+        if split != g.shape(x):
+            x = g.reshape(x, shape=split)
+        if perm != tuple(range(len(perm))):
+            x = g.transpose(x, perm=perm)
+        return x if merged == g.shape(x) else g.reshape(x, shape=merged)
 
     @classmethod
     def examples(cls) -> Iterator[tuple[Any, ...]]:

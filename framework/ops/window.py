@@ -38,8 +38,15 @@ class AxisWindow:
         """
         if isinstance(self.pad, tuple):
             return self.pad
-        reach = (ceildiv(size, self.stride) - 1) * self.stride + self.span
-        missing = maximum(reach - size, 0)
+        return self.shared(self.reach(ceildiv(size, self.stride)) - size)
+
+    def reach(self, count: Size) -> Size:
+        """Where the last of ``count`` windows ends: (count - 1)*stride + span."""
+        return (count - 1) * self.stride + self.span
+
+    def shared(self, missing: Size) -> tuple[Size, Size]:
+        """What same_* puts before and after; nothing where not even that is missing."""
+        missing = maximum(missing, 0)
         half = missing // 2
         return (half, missing - half) if self.pad == "same_upper" else (missing - half, half)
 

@@ -34,7 +34,7 @@ def retype(graph: Graph, sizes: Mapping[str, Size] | None = None) -> Graph:
 def without(symbols: Symbols, sizes: Mapping[str, Size]) -> Symbols:
     """The table without the names that have a size; atoms are shared, so arithmetic goes on."""
     left = Symbols()
-    left.atoms = symbols.atoms
+    left.atoms, left.found = symbols.atoms, set(symbols.found)
     left.records = {name: r for name, r in symbols.records.items() if name not in sizes}
     left.sizes = {name: s for name, s in symbols.sizes.items() if name not in sizes}
     return left
@@ -61,7 +61,7 @@ def copy_node(graph: Graph, node: Node, fresh: Graph, sizes: Mapping[str, Size])
 def inferred(fresh: Graph, node: Node, op: Op, sizes: Mapping[str, Size]) -> Inference:
     """What the operator says about the types that the node reads; a fact gets node and sizes."""
     try:
-        found = op.infer(fresh.given_to(node.name))
+        found = op.infer(fresh.given_to(node.name), fresh.namer(node.name))
         for condition in found.conditions:
             if fact := condition.broken({}):
                 raise ShapeError(fact, hint=condition.hint)

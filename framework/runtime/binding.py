@@ -143,9 +143,9 @@ class Binder:
         return f"{symbol} = {self.sizes[symbol]} from {self.origin[symbol]}"
 
     def add_examples(self) -> None:
-        """Symbols that stand in no input get their example."""
+        """Symbols that stand in no input get their example; sizes that data decide come later."""
         for name in self.graph.symbols:
-            if name in self.sizes or name in self.doubtful:
+            if name in self.sizes or name in self.doubtful or name in self.graph.symbols.found:
                 continue
             if name in self.graph.examples:
                 self.sizes[name] = self.graph.examples[name]

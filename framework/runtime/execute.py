@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
@@ -39,13 +40,15 @@ def execute(
     Raises RunError for a call that fails.
     """
     seconds: list[float] = []
+    sizes: dict[str, int] = {}
     for call in plan.calls:
         arrays = [fetched(store, source) for source in call.inputs]
         start = perf_counter()
-        results = run_call(call, arrays)
+        results = run_call(at_found(call, sizes), arrays)
         seconds.append(perf_counter() - start)
         if watch is not None:
             watch(call, arrays, results)
+        sizes.update((name, results[output].shape[axis]) for output, axis, name in call.finds)
         for slot, array in zip(call.outputs, results, strict=True):
             store[slot] = array
         for slot in call.free:
@@ -53,6 +56,11 @@ def execute(
         if progress is not None:
             progress(len(seconds), len(plan.calls), call.node.name)
     return seconds
+
+
+def at_found(call: Call, sizes: Mapping[str, int]) -> Call:
+    """The call; one that waited for sizes gets the operator's definition at them."""
+    return call if call.late is None else replace(call, function=call.late.at(sizes).compute)
 
 
 def fetched(store: Store, source: Source) -> Any:

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from framework.errors import ShapeError
+from framework.ir.dims import symbols_of
 from framework.ir.find import scopes_around
 from framework.ir.graph import Graph, Input, Node, Value, grouped
-from framework.ir.op import Op
+from framework.ir.op import Op, mentions_symbol
 from framework.ir.types import TensorType
 
 NOTHING = 0
@@ -25,7 +26,12 @@ Source = int | tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One function call: from slots into slots; then the slots in ``free`` are emptied."""
+    """One function call: from slots into slots; then the slots in ``free`` are emptied.
+
+    A size that only data decide is known once the call in whose ``finds`` it stands has run:
+    (output, axis, symbol).  ``late`` is the operator of a call that waits for such
+    sizes: its definition at those sizes is what runs.
+    """
 
     node: Node
     stage: str
@@ -33,6 +39,8 @@ class Call:
     inputs: tuple[Source, ...]
     outputs: tuple[int, ...]
     free: tuple[int, ...] = ()
+    finds: tuple[tuple[int, int, str], ...] = ()
+    late: Op | None = None
 
 
 @dataclass(frozen=True)
@@ -87,17 +95,21 @@ class Planner:
         self.weights: dict[str, int] = {}
         self.types: list[TensorType | None] = [None]
         self.bytes = [0]
+        self.found: set[str] = set()
 
     def call(self, node: Node) -> Call:
         """The call of one node."""
         op = node.op.at(self.sizes)
         inputs = tuple(self._sources(node))
         types = [self.types[slot] for slot in flat_slots(inputs)]
-        kernel = op.prepare(types) if self.fast else None
+        late = mentions_symbol(tuple(op.values.values())) or not all(map(is_fixed, types))
+        kernel = op.prepare(types) if self.fast and not late else None
         function = op.compute if kernel is None else kernel
         scopes = scopes_around(self.graph, node.name)
         stage = scopes[0] if scopes else node.name
-        return Call(node, stage, function, inputs, self.results(node))
+        outputs = self.results(node)
+        finds = tuple(self._finds(node.outputs))
+        return Call(node, stage, function, inputs, outputs, finds=finds, late=op if late else None)
 
     def results(self, node: Node) -> tuple[int, ...]:
         """New slots for what a node gives."""
@@ -107,13 +119,22 @@ class Planner:
             self.slots[Value(node.name, output)] = found[-1]
         return tuple(found)
 
+    def _finds(self, outputs: Iterable[TensorType]) -> Iterator[tuple[int, int, str]]:
+        """Where in the results the sizes of further symbols can be read off."""
+        for number, output in enumerate(outputs):
+            for axis, size in enumerate(output.shape):
+                name = str(size)
+                if name in self.graph.symbols.found and name not in self.found:
+                    self.found.add(name)
+                    yield number, axis, name
+
     def _slot(self, type_: TensorType, name: str) -> int:
         concrete = type_.at(self.sizes)
         count = concrete.count
-        if not isinstance(count, int):
+        if not self.graph.symbols.found.issuperset(symbols_of(*concrete.shape)):
             raise ShapeError(f"{name}: {concrete} has no fixed size yet; a plan needs every size")
         self.types.append(concrete)
-        self.bytes.append(count * np.dtype(type_.dtype).itemsize)
+        self.bytes.append(count * np.dtype(type_.dtype).itemsize if isinstance(count, int) else 0)
         return len(self.bytes) - 1
 
     def _sources(self, node: Node) -> Iterator[Source]:
@@ -137,6 +158,11 @@ class Planner:
             parameter = self.graph.parameters[name]
             self.weights[name] = self._slot(TensorType(parameter.shape, parameter.dtype), name)
         return self.weights[name]
+
+
+def is_fixed(type_: TensorType | None) -> bool:
+    """Is every size known before the run?"""
+    return type_ is None or not symbols_of(*type_.shape)
 
 
 def needed(graph: Graph, wanted: Iterable[Value]) -> list[Node]:

@@ -33,9 +33,9 @@ class OperatorAdder:
 
     def append(self, site: Site, op: Op, wires: Wired, name: str) -> Result:
         """Add an operator under a name in the site's frame."""
-        inference = self.infer(site, op, wires)
-        parameters = self.parameters(site, op, inference)
         place, path = site.spec.word.place, join(site.frame.path, name)
+        inference = self.infer(site, op, wires, path)
+        parameters = self.parameters(site, op, inference)
         if path in self.graph or path in self.graph.scopes:
             raise taken(site)
         node = Node(path, op, inference.outputs, parameters, place, site.spec.doc)
@@ -67,10 +67,10 @@ class OperatorAdder:
             raise prefixed(error, op) from None
         return op
 
-    def infer(self, site: Site, op: Op, wires: Wired) -> Inference:
+    def infer(self, site: Site, op: Op, wires: Wired, path: str) -> Inference:
         """Types by the operator's rules; what must hold is demanded here."""
         try:
-            inference = op.infer(self.graph.given_by(wires))
+            inference = op.infer(self.graph.given_by(wires), self.graph.namer(path))
         except Mistake as error:
             raise prefixed(error, op) from None
         place, notes = site.spec.word.place, site.frame.notes

@@ -1,0 +1,94 @@
+"""`import_onnx`: an ONNX model as a YAML file of ours, with its weights beside it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from framework.api.load import load, loads
+from framework.api.model import Model
+from framework.errors import InputError
+
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What an import wrote, and what it made of the ONNX model.
+
+    ``recognised`` lists (name, how often) of patterns that became one operator.
+    """
+
+    model: Model
+    yaml: Path
+    weights: Path | None
+    nodes: int
+    read: int
+    recognised: Sequence[tuple[str, int]]
+    inputs: dict[str, str]
+    outputs: dict[str, str]
+
+
+def import_onnx(
+    path: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    *,
+    recognise: bool = True,
+    force: bool = False,
+    progress: Progress | None = None,
+) -> ImportReport:
+    """Write ``target`` (YAML) and, where the model has weights, a ``.safetensors`` beside it.
+
+    Opsets 7 to the newest are read; ``recognise=False`` leaves patterns written out in
+    primitives as they are.  Raises `InputError` for a file that is damaged, for operators that
+    cannot be read (all of them at once), and for a target that exists, unless ``force``.
+    """
+    from framework.exchange.onnx_file import open_onnx
+    from framework.exchange.onnx_reader import read_onnx
+    from framework.passes.recognise import recognised
+    from framework.runtime.weights import save_weights
+    from framework.spec.write import write
+
+    yaml = checked_target(Path(target), force)
+    file = open_onnx(path)
+    imported = read_onnx(file, progress=progress)
+    graph, weights, found = imported.graph, imported.weights, []
+    read = len(graph)
+    if recognise:
+        graph, weights, found = recognised(graph, weights)
+    stored = yaml.with_suffix(".safetensors") if weights else None
+    written = write(graph, weights_file=None if stored is None else stored.name)
+    loads(written.text, name=str(yaml))  # nothing is written that could not be read back
+    yaml.parent.mkdir(parents=True, exist_ok=True)
+    if stored is not None:
+        renamed = {written.names.get(name, name): array for name, array in weights.items()}
+        save_weights(stored, renamed)
+    write_text(yaml, written.text)
+    model = load(yaml)
+    return ImportReport(
+        model, yaml, stored, len(model.ir), read, [(item.name, item.count) for item in found],
+        imported.inputs, imported.outputs,
+    )  # fmt: skip
+
+
+def checked_target(yaml: Path, force: bool) -> Path:
+    """The file to write, which must be YAML and must not be there."""
+    if yaml.suffix not in (".yaml", ".yml"):
+        raise InputError(f"{yaml} does not end in .yaml\n  hint: -o {yaml.with_suffix('.yaml')}")
+    if yaml.exists() and not force:
+        raise InputError(f"{yaml} exists\n  hint: --force replaces it")
+    return yaml
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, whole or not at all."""
+    from framework.runtime.files import placing, write_atomically
+
+    def write(file: BinaryIO) -> None:
+        file.write(text.encode("utf-8"))
+
+    with placing(path):
+        write_atomically(path, write)

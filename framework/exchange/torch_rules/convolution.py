@@ -1,0 +1,113 @@
+"""Convolutions, and padding that torch's do not know."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from framework.exchange.torch_rules.registry import Answer, Site, emits, helper
+from framework.ir.op import spread
+from framework.ops.window import axis_pads
+
+SAME_PAD = helper('''
+def same_pad(
+    x: Tensor, kernel: tuple[int, ...], stride: tuple[int, ...], value: float = 0.0, lower: int = 0
+) -> Tensor:
+    """Pad so that ceil(size/stride) windows fit; an odd element goes after, or before."""
+    pads: list[int] = []
+    for size, k, s in zip(x.shape[2:], kernel, stride):
+        missing = max((-(-size // s) - 1) * s + k - size, 0)
+        pads = [(missing + lower) // 2, missing - (missing + lower) // 2, *pads]
+    return F.pad(x, pads, value=value)
+''')
+
+
+def short(values: tuple[Any, ...]) -> Any:
+    """One number where all are equal."""
+    return values[0] if len(set(values)) == 1 else values
+
+
+def padded(n: Site, spans: tuple[int, ...], stride: tuple[int, ...], value: str = "0.0") -> Any:
+    """The text of the padded input, and what is left for the module's ``padding``."""
+    rank = n.rank() - 2
+    pads: Any = axis_pads(n.op.pad, rank)
+    text = n["x"]
+    if isinstance(n.op.pad, str) and n.op.pad != "valid":
+        if all(step == 1 and span % 2 for step, span in zip(stride, spans, strict=True)):
+            return text, short(tuple(span // 2 for span in spans))
+        lower = ", lower=1" if n.op.pad == "same_lower" else ""
+        filled = "" if value == "0.0" else f", value={value}"
+        kernel, step = n.number(spans, "kernel"), n.number(stride, "stride")
+        return f"{SAME_PAD}({text}, {kernel}, {step}{filled}{lower})", 0
+    if any(isinstance(pair, str) for pair in pads):
+        return None, 0
+    if all(before == after for before, after in pads):
+        return text, short(tuple(before for before, _ in pads))
+    flat = tuple(number for pair in reversed(pads) for number in pair)
+    filled = "" if value == "0.0" else f", value={value}"
+    return f"F.pad({text}, {n.number(flat, 'pads')}{filled})", 0
+
+
+def spans_of(kernel: tuple[int, ...], dilation: tuple[int, ...]) -> tuple[int, ...]:
+    """Length that a window covers, for each axis."""
+    return tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True))
+
+
+@emits("conv")
+def conv(n: Site) -> Answer:
+    """``nn.Conv2d``."""
+    rank = n.rank() - 2
+    if rank > 3:
+        return None
+    kernel = spread(n.op.kernel, rank, "kernel")
+    stride, dilation = spread(n.op.stride, rank, "stride"), spread(n.op.dilation, rank, "dilation")
+    text, padding = padded(n, spans_of(kernel, dilation), stride)
+    if text is None:
+        return None
+    options = {
+        "stride": (short(stride), 1),
+        "padding": (padding, 0),
+        "dilation": (short(dilation), 1),
+        "groups": (n.op.groups, 1),
+    }
+    if not n.own:
+        tensors = n.rest("weight", "bias")
+        return n.call(f"F.conv{rank}d", text, tensors, **options)
+    return n.module(
+        f"nn.Conv{rank}d",
+        ("in_channels", n.shape("x")[1]),
+        ("out_channels", n.op.out),
+        ("kernel_size", short(kernel)),
+        call=text,
+        **options,
+        bias=("bias" in n, True),
+    )
+
+
+@emits("conv_transpose")
+def conv_transpose(n: Site) -> Answer:
+    """``nn.ConvTranspose2d``; one-sided pads are cut off afterwards."""
+    rank = n.rank() - 2
+    if rank > 3 or n.op.output_size is not None:
+        return None
+    pads: Any = axis_pads(n.op.pad, rank)
+    if any(isinstance(pair, str) or pair[0] != pair[1] for pair in pads):
+        return None
+    options = {
+        "stride": (short(spread(n.op.stride, rank, "stride")), 1),
+        "padding": (short(tuple(before for before, _ in pads)), 0),
+        "output_padding": (short(spread(n.op.output_pad, rank, "output_pad")), 0),
+        "groups": (n.op.groups, 1),
+    }
+    dilation = (short(spread(n.op.dilation, rank, "dilation")), 1)
+    if not n.own:
+        tensors = n.rest("weight", "bias")
+        return n.call(f"F.conv_transpose{rank}d", n["x"], tensors, **options, dilation=dilation)
+    return n.module(
+        f"nn.ConvTranspose{rank}d",
+        ("in_channels", n.shape("x")[1]),
+        ("out_channels", n.op.out),
+        ("kernel_size", short(spread(n.op.kernel, rank, "kernel"))),
+        **options,
+        bias=("bias" in n, True),
+        dilation=dilation,
+    )

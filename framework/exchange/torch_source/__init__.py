@@ -1,0 +1,1 @@
+"""From a graph to the parts of a PyTorch file: scopes, classes, forward functions, text."""

@@ -1,0 +1,246 @@
+"""A scope taken apart: each node by its rule, or by what it decomposes into."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from framework.errors import Mistake
+from framework.exchange.torch_rules import RULES
+from framework.exchange.torch_rules.registry import Answer, Held, Module, Site
+from framework.exchange.torch_source.code import Code, Make, Member, Stored, Tensor
+from framework.exchange.torch_source.names import own_name
+from framework.exchange.torch_source.parts import Body, Step
+from framework.exchange.torch_source.tree import Tree, home_of, inside
+from framework.ir.graph import Graph, Node, Value, grouped
+from framework.ir.op import Op, find_op
+from framework.ir.types import TensorType
+
+__all__ = ["Gaps", "Writer"]
+
+
+@dataclass
+class Gaps:
+    """Nodes that cannot be written, by operator; ``reasons`` where there is more to say."""
+
+    nodes: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    reasons: dict[str, str] = field(default_factory=dict)
+
+    def note(self, op: str, node: str, reason: str | None = None) -> None:
+        """Remember a node."""
+        self.nodes[op].append(node)
+        if reason is not None:
+            self.reasons[op] = reason
+
+
+class Writer:
+    """Adds nodes to a body."""
+
+    def __init__(self, graph: Graph, tree: Tree, gaps: Gaps) -> None:
+        self.graph = graph
+        self.tree = tree
+        self.gaps = gaps
+        self.owners = tree.owners()
+        outputs = graph.outputs.values()
+        self.read = {Value(s, d["output"]) for s, _, d in graph.nx.edges(data=True)} | {*outputs}
+
+    def node(self, body: Body, node: Node) -> None:
+        """Add a node of the graph."""
+        values = tuple(Value(node.name, i) for i in range(len(node.outputs)))
+        step = Pending(self, body, node, values)
+        step.add(node.op, self.held(node), node.outputs, values)
+
+    def held(self, node: Node) -> dict[str, Held | tuple[Held, ...]]:
+        """What is at each port and slot, in the order of the signature."""
+        wires = grouped(node.op, self.graph.wires_of(node.name))
+        stored = self.tree.stored(node)
+        found: dict[str, Held | tuple[Held, ...]] = {}
+        for port in node.op.ports.inputs:
+            wire = wires.get(port.name)
+            if isinstance(wire, tuple):
+                found[port.name] = tuple(map(self.tensor, wire))
+            elif wire is not None:
+                found[port.name] = self.tensor(wire)
+            elif port.name in stored:
+                parameter = self.graph.parameters[node.parameters[port.name]]
+                type_ = TensorType(parameter.shape, parameter.dtype)
+                found[port.name] = Held(Stored(stored[port.name]), type_)
+        return found
+
+    def tensor(self, value: Value) -> Held:
+        """A tensor of the graph."""
+        return Held(Tensor(value), self.graph.type_of(value))
+
+
+class Pending:
+    """The steps that one node of the graph becomes."""
+
+    def __init__(self, writer: Writer, body: Body, node: Node, results: tuple[Value, ...]) -> None:
+        self.writer = writer
+        self.body = body
+        self.node = node
+        self.results = results
+        self.count = 0
+        self.home = home_of(writer.tree.stored(node).items())
+
+    def add(
+        self,
+        op: Op,
+        held: Mapping[str, Held | tuple[Held, ...]],
+        types: tuple[TensorType, ...],
+        values: tuple[Value, ...],
+    ) -> None:
+        """Write one operator by its rule, or by what it decomposes into."""
+        wanted = tuple(v not in self.results or v in self.writer.read for v in values)
+        own = self.may_own(op)
+        site = Site(op, held, types, wanted, own, self.age)
+        answer = self.answer(op, site)
+        member = self.make(op, answer.make) if isinstance(answer, Module) else None
+        if isinstance(answer, Module) and member is None:
+            site = Site(op, held, types, wanted, False, self.age)
+            answer = self.answer(op, site)
+        if answer is None or not covers(answer, wanted):
+            self.decompose(op, held, values)
+        elif isinstance(answer, Module):
+            call = f"({answer.call})" if answer.make.kind == "module" else ""
+            self.step(values, types, (*([member] if member else []), *site.cut(call)))
+        elif isinstance(answer, str):
+            self.step(values, types, site.cut(answer))
+        else:
+            for value, type_, text, want in zip(values, types, answer, wanted, strict=True):
+                if want and text is not None:
+                    self.step((value,), (type_,), site.cut(text))
+
+    def answer(self, op: Op, site: Site) -> Answer:
+        """What the rule says; None where there is none."""
+        rule = RULES.get(op.name)
+        return None if rule is None else rule(site)
+
+    def step(self, values: tuple[Value, ...], types: tuple[TensorType, ...], code: Code) -> None:
+        """Append a step; the one that gives the node's result has its name and doc."""
+        label = doc = None
+        if values[0] in self.results:
+            last = self.node.name.rpartition(".")[2]
+            label, doc = own_name(last, self.node.op.name), self.node.doc
+        self.body.steps.append(Step(values, types, code, label, doc))
+        self.body.types.update(zip(values, types, strict=True))
+
+    def age(self, held: Held) -> int:
+        """When a tensor was there: -1 for what is given to the class, else its step."""
+        if not isinstance(held.part, Tensor):
+            return -1
+        value = held.part.value
+        found = (i for i, step in enumerate(self.body.steps) if value in step.results)
+        return next(found, -1)
+
+    # ------------------------------------------------------------------ modules
+
+    def may_own(self, op: Op) -> bool:
+        """Are all weights stored under the node's own name, in this scope?"""
+        if op is not self.node.op or self.home is None:
+            return False
+        return self.writer.tree.keeper(f"{self.home}.x") == self.body.path
+
+    def make(self, op: Op, make: Make) -> Member | None:
+        """Make the module; None where another one stands there, or the weights are elsewhere."""
+        if op is self.node.op and self.node.parameters and make.kind == "module":
+            return self.weighty(make)
+        path = self.node.name
+        if op is not self.node.op or self.node.parameters:
+            path = f"{path}_{op.name}"
+            self.count += 1
+            path = path if self.count == 1 else f"{path}_{self.count}"
+        self.body.makes[inside(path, self.body.path) or path] = make
+        return Member(path)
+
+    def weighty(self, make: Make) -> Member | None:
+        """A module with weights."""
+        if self.home is None or not self.may_own(self.node.op):
+            return None
+        rel = inside(self.home, self.body.path) or self.home
+        if self.writer.owners.get(self.home) != self.node.name:
+            return Member(self.home) if self.body.makes.get(rel) == make else None
+        self.body.makes[rel] = make
+        return Member(self.home)
+
+    # ------------------------------------------------------------------ decomposition
+
+    def decompose(
+        self, op: Op, held: Mapping[str, Held | tuple[Held, ...]], values: tuple[Value, ...]
+    ) -> None:
+        """Write what a composite says that it is."""
+        rule = getattr(op, "decompose", None)
+        if rule is None:
+            self.writer.gaps.note(op.name, self.node.name)
+            self.body.types.update(zip(values, self.node.outputs, strict=False))
+            return
+        arguments: list[Any] = []
+        for port in op.ports.inputs:
+            found = held.get(port.name)
+            arguments += found if isinstance(found, tuple) else [found]
+        try:
+            answer = rule(Decomposition(self), *arguments)
+        except Mistake as mistake:
+            self.writer.gaps.note(op.name, self.node.name, mistake.fact)
+            return
+        given = answer if isinstance(answer, tuple) else (answer,)
+        for value, one in zip(values, given, strict=True):
+            if one is not None:
+                self.step((value,), (one.type,), (one.part,))
+
+    def fresh(self, count: int) -> tuple[Value, ...]:
+        """New values."""
+        self.count += 1
+        return tuple(Value(f"{self.node.name}#{self.count}", i) for i in range(count))
+
+
+def covers(answer: Answer, wanted: Sequence[bool]) -> bool:
+    """Does the answer give every result that somebody wants?"""
+    if not isinstance(answer, tuple):
+        return True
+    return all(text is not None for text, want in zip(answer, wanted, strict=True) if want)
+
+
+class Decomposition:
+    """What `Op.decompose` builds with."""
+
+    def __init__(self, pending: Pending) -> None:
+        self.pending = pending
+
+    def shape(self, value: Held) -> tuple[Any, ...]:
+        """Shape of a value."""
+        return value.type.shape
+
+    def dtype(self, value: Held) -> str:
+        """Dtype of a value."""
+        return value.type.dtype
+
+    def __getattr__(self, name: str) -> Any:
+        def build(*values: Held | None, **attributes: Any) -> Held | tuple[Held, ...]:
+            return self.add(find_op(name)(**attributes), values)
+
+        return build
+
+    def add(self, op: Op, values: Sequence[Held | None]) -> Held | tuple[Held, ...]:
+        """One smaller operator."""
+        op.check()
+        held: dict[str, Held | tuple[Held, ...]] = {}
+        rest = list(values)
+        for port in op.ports.inputs:
+            if port.variadic:
+                held[port.name] = tuple(one for one in rest if one is not None)
+                rest = []
+            elif rest and (one := rest.pop(0)) is not None:
+                held[port.name] = one
+        types = op.infer({port: given_type(one) for port, one in held.items()}).outputs
+        results = self.pending.fresh(len(types))
+        self.pending.add(op, held, types, results)
+        found = tuple(Held(Tensor(v), t) for v, t in zip(results, types, strict=True))
+        return found if len(found) > 1 else found[0]
+
+
+def given_type(held: Held | tuple[Held, ...]) -> Any:
+    """The type, or types, of what is at a port."""
+    return tuple(one.type for one in held) if isinstance(held, tuple) else held.type

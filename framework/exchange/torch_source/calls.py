@@ -1,0 +1,211 @@
+"""Bodies of scopes, innermost first: nodes by their rules, inner scopes by calls of their classes."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from framework.exchange.torch_source.body import Gaps, Writer
+from framework.exchange.torch_source.code import Argument, Make, Member, Part, Raw, Stored, Tensor
+from framework.exchange.torch_source.names import own_name
+from framework.exchange.torch_source.parts import Body, Klass, Step, tensors_in
+from framework.exchange.torch_source.tree import ROOT, Tree, base_of, inside
+from framework.ir.graph import Graph, Node, Parameter, Value
+
+__all__ = ["Assembler"]
+
+
+class Assembler:
+    """Makes bodies; ``classes`` has the class of every scope that is done."""
+
+    def __init__(self, graph: Graph, tree: Tree, gaps: Gaps) -> None:
+        self.graph = graph
+        self.tree = tree
+        self.writer = Writer(graph, tree, gaps)
+        self.bodies: dict[str, Body] = {}
+        self.classes: dict[str, Klass] = {}
+        self.readers: dict[Value, list[str]] = defaultdict(list)
+        for source, target, data in graph.nx.edges(data=True):
+            self.readers[Value(source, data["output"])].append(target)
+
+    def body(self, path: str) -> Body:
+        """Take one scope apart."""
+        scope = self.tree.scopes.get(path)
+        block, doc = (
+            (self.graph.name, self.graph.doc) if scope is None else (scope.block, scope.doc)
+        )
+        body = self.bodies[path] = Body(path, block, doc)
+        for item in self.items(path):
+            if isinstance(item, Node):
+                self.writer.node(body, item)
+            elif len(item) > 1 and self.chained(item):
+                self.loop(body, item)
+            else:
+                for copy in item:
+                    self.call(body, copy)
+        self.add_weights(body)
+        self.find_inputs(body)
+        body.outputs = tuple(self.outputs(body))
+        return body
+
+    def items(self, path: str) -> Iterator[Node | list[str]]:
+        """Nodes, and inner scopes with the copies of one repeat together."""
+        copies: list[str] = []
+        for item in self.tree.contents(path):
+            if copies and (isinstance(item, Node) or not follows(copies[-1], item)):
+                yield copies
+                copies = []
+            if isinstance(item, Node):
+                yield item
+            else:
+                copies.append(item)
+        if copies:
+            yield copies
+
+    # ------------------------------------------------------------------ calls
+
+    def call(self, body: Body, copy: str) -> None:
+        """Call the class of one inner scope."""
+        klass, inner = self.classes[copy], self.bodies[copy]
+        self.make(body, copy)
+        results = klass.results(inner)
+        code: tuple[Part, ...] = (Member(self.tree.real(copy)), *arguments(klass.given(inner)))
+        self.step(body, Step(results, types(inner, results), code, label_of(copy, inner)))
+
+    def make(self, body: Body, copy: str) -> None:
+        """Make the module of an inner scope, unless it is an earlier one again."""
+        if self.tree.real(copy) == copy:
+            rel = inside(copy, body.path) or copy
+            body.makes[rel] = self.classes[copy].make(self.bodies[copy])
+
+    def loop(self, body: Body, copies: list[str]) -> None:
+        """Call equal copies one after the other."""
+        for copy in copies:
+            self.make(body, copy)
+        first, last = self.bodies[copies[0]], self.bodies[copies[-1]]
+        klass = self.classes[copies[0]]
+        results = self.classes[copies[-1]].results(last)
+        position = self.carried(copies)
+        same = self.tree.real(copies[0]) == self.tree.real(copies[-1])
+        step = Step(
+            results,
+            types(last, results),
+            arguments(klass.given(first)),
+            label_of(base_of(copies[0]) or copies[0], first),
+            loop=first.tensors[position if position is not None else 0],
+            over=self.tree.real(copies[0]) if same else base_of(copies[0]),
+            times=len(copies) if same else None,
+        )
+        self.step(body, step)
+
+    def step(self, body: Body, step: Step) -> None:
+        """Append a step."""
+        body.steps.append(step)
+        body.types.update(zip(step.results, step.types, strict=True))
+
+    def chained(self, copies: list[str]) -> bool:
+        """Does each copy hand its one result to the next, all else being the same?"""
+        real = {self.tree.real(copy) for copy in copies}
+        numbers = [int(copy.rpartition(".")[2]) for copy in copies]
+        if len(real) != 1 and (real != set(copies) or numbers != list(range(len(copies)))):
+            return False
+        given = [self.classes[c].given(self.bodies[c]) for c in copies]
+        single = all(len(self.classes[c].outputs) == 1 for c in copies)
+        return single and len(set(map(len, given))) == 1 and self.carried(copies) is not None
+
+    def carried(self, copies: list[str]) -> int | None:
+        """The position of the input that is carried, or None where it is not that simple."""
+        given = [self.classes[c].given(self.bodies[c]) for c in copies]
+        varying = [i for i, column in enumerate(zip(*given, strict=True)) if len(set(column)) > 1]
+        if len(varying) != 1:
+            return None
+        position = varying[0]
+        for before, after in zip(copies, copies[1:], strict=False):
+            (result,) = self.classes[before].results(self.bodies[before])
+            if self.classes[after].given(self.bodies[after])[position] != Tensor(result):
+                return None
+            if any(inside(name, after) is None for name in self.readers[result]):
+                return None
+            if result in self.graph.outputs.values():
+                return None
+        return position
+
+    # ------------------------------------------------------------------ what a body has
+
+    def add_weights(self, body: Body) -> None:
+        """Make the weights of this scope that no module makes."""
+        made = [rel for rel, make in body.makes.items() if make.kind == "module"]
+        for name, parameter in self.tree.parameters.get(body.path, {}).items():
+            rel = inside(name, body.path) or name
+            if not any(inside(rel, path) is not None for path in made):
+                body.makes[rel] = weight(parameter)
+
+    def find_inputs(self, body: Body) -> None:
+        """Tensors and weights from outside, in the order of their first use."""
+        known = {value for step in body.steps for value in step.results}
+        tensors = dict.fromkeys(v for step in body.steps for v in tensors_in(step.code))
+        foreign = [value for value in tensors if value not in known]
+        body.tensors = foreign if body.path != ROOT else [Value(name) for name in self.graph.inputs]
+        parts = (part for step in body.steps for part in step.code)
+        names = dict.fromkeys(part.name for part in parts if isinstance(part, Stored))
+        body.weights = [name for name in names if inside(name, body.path) is None]
+        body.types.update((value, self.graph.type_of(value)) for value in body.tensors)
+
+    def outputs(self, body: Body) -> Iterator[Value]:
+        """Results that are used outside."""
+        wanted = set(self.graph.outputs.values())
+        for step in body.steps:
+            for value in step.results:
+                outside = (inside(name, body.path) is None for name in self.readers[value])
+                if value in wanted or (body.path != ROOT and any(outside)):
+                    yield value
+
+
+def arguments(given: list[Part]) -> tuple[Part, ...]:
+    """The arguments of a call, in brackets."""
+    listed: list[Part] = []
+    for part in given:
+        listed += [", ", part] if listed else [part]
+    return ("(", *listed, ")")
+
+
+def types(body: Body, values: tuple[Value, ...]) -> tuple:
+    """Types of results of a body."""
+    return tuple(body.types[value] for value in values)
+
+
+def follows(earlier: str, later: str) -> bool:
+    """Are they copies of one repeat?"""
+    return base_of(earlier) is not None and base_of(earlier) == base_of(later)
+
+
+def label_of(path: str, body: Body) -> str | None:
+    """The id of a block's use, where a person gave one."""
+    base = base_of(path)
+    return own_name((path if base is None else base).rpartition(".")[2], body.block)
+
+
+def weight(parameter: Parameter) -> Make:
+    """A tensor, started as the model says where that is simple."""
+    shape = (Argument("shape", parameter.shape),)
+    dtype = () if parameter.dtype == "float32" else (dtype_of(parameter),)
+    kind = "parameter" if parameter.trainable else "buffer"
+    before, callee, after = start_of(parameter)
+    return Make(callee, shape + dtype, kind, before, after)
+
+
+def dtype_of(parameter: Parameter) -> Argument:
+    """The dtype as an argument."""
+    return Argument("dtype", Raw(f"torch.{parameter.dtype}"), None)
+
+
+def start_of(parameter: Parameter) -> tuple[str, str, str]:
+    """What stands before the call, the function that makes the tensor, and what stands after."""
+    initial = parameter.initial
+    if initial == "ones":
+        return "", "torch.ones", ""
+    if "float" not in parameter.dtype or initial == "zeros":
+        return "", "torch.zeros", ""
+    if isinstance(initial, dict) and "normal" in initial:
+        return f"{initial['normal']} * ", "torch.randn", ""
+    return f"{parameter.fans[0] ** -0.5:.4g} * ", "torch.randn", ""

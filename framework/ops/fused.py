@@ -1,0 +1,119 @@
+"""What passes make of several nodes; not for models, and never in a file.
+
+A fused operator states the same function as the nodes that it stands for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from framework.ir.attributes import Values
+from framework.ir.dims import product
+from framework.ir.match import Given, Namer
+from framework.ir.op import Array, Cost, Inference, Match, Op
+from framework.ir.types import TensorType
+from framework.numerics.convolution import widened
+
+
+class Fused(Op):
+    """Family: a product, then a tensor added, then a function of each element."""
+
+    head: Values
+    residual: Values = False
+    activation: Values = None
+
+    def has_slot(self, slot: str) -> bool:
+        """The slots of the product."""
+        return bool(self.head.has_slot(slot))
+
+    def infer(self, given: Mapping[str, Given], namer: Namer | None = None) -> Inference:
+        """The product's types; what is added has the result's."""
+        inner = {port: type_ for port, type_ in given.items() if port != "addend"}
+        found: Inference = self.head.infer(inner, namer)
+        if "addend" in given:
+            (output,) = found.outputs
+            addend = given["addend"]
+            if not isinstance(addend, TensorType) or addend != output:
+                raise ValueError(f"{self.name}: {addend} is added to {output}")
+        return found
+
+    def compute(self, *arrays: Any) -> Array:
+        """One after the other."""
+        x, addend, *parameters = arrays
+        y = self.head.compute(x, *parameters)
+        if addend is not None:
+            y = y + addend
+        return np.asarray(y if self.activation is None else self.activation.compute(y))
+
+    def cost(self, d: Match) -> Cost:
+        """The product's work, and one operation for each element and step after it."""
+        elements = product(d.result(self.head.ports.outputs[0]))
+        further = int(self.residual) + (self.activation is not None)
+        work: Cost = self.head.cost(d)
+        return work + Cost(0, further * elements)
+
+
+class FusedConv(Fused, name="fused_conv", listed=False):
+    """A convolution with what follows it.
+
+    y = activation(conv(x, weight) + bias + addend)
+    """
+
+    signature = "x: b c *size, addend?: *y, weight~: *weight, bias~?: out -> y: *y"
+    category = "convolution"
+    initial = {"weight": "he_normal", "bias": "zeros"}
+
+    head: Values
+    residual: Values = False
+    activation: Values = None
+
+
+class FusedLinear(Fused, name="fused_linear", listed=False):
+    """A linear map with what follows it.
+
+    y = activation(x weight^T + bias + addend)
+    """
+
+    signature = "x: *lead c, addend?: *y, weight~: out c, bias~?: out -> y: *y"
+    category = "linear"
+    initial = {"weight": "xavier_uniform", "bias": "zeros"}
+
+    head: Values
+    residual: Values = False
+    activation: Values = None
+
+
+class FoldedNorm(Op, name="folded_norm", listed=False):
+    """The weights of a product that does the work of the batch norm after it.
+
+    factor = scale / sqrt(variance + eps)
+    y = factor weight, shifted = (bias - mean) factor + shift
+    """
+
+    signature = (
+        "weight: *weight, bias?: out, scale?: out, shift?: out, mean: out, variance: out "
+        "-> y: *weight, shifted: out"
+    )
+    category = "normalization"
+
+    eps: float = 1e-5
+    axis: int = 0
+
+    def compute(self, *arrays: Any) -> tuple[Array, Array]:
+        """In at least float32, along the weight's axis of outputs."""
+        weight, bias, scale, shift, mean, variance = arrays
+        factor = 1 / np.sqrt(widened(variance) + widened(variance).dtype.type(self.eps))
+        factor = factor if scale is None else factor * scale
+        along = [1] * weight.ndim
+        along[self.axis] = -1
+        moved = -mean * factor if bias is None else (bias - mean) * factor
+        moved = moved if shift is None else moved + shift
+        folded = np.ascontiguousarray(weight * factor.reshape(along), weight.dtype)
+        return folded, moved.astype(weight.dtype, copy=False)
+
+    def cost(self, d: Match) -> Cost:
+        """One multiplication for each weight."""
+        return Cost(0, product(d.weight))

@@ -1,0 +1,65 @@
+"""Fold norms: a batch norm right after a product becomes part of its weights.
+
+The new weights are nodes that read the stored ones; a plan computes them once, not every run.
+"""
+
+from __future__ import annotations
+
+from framework.ir.graph import Graph, Node, Value
+from framework.ir.op import find_op
+from framework.ops.fused import FoldedNorm
+from framework.passes.rewrite import Rewriter, readers
+
+PRODUCTS = ("conv", "linear")
+"""Operators whose weight has the outputs along its first axis."""
+
+
+def fold_norms(graph: Graph) -> Graph:
+    """Fold each batch norm into the convolution or linear map that alone feeds it."""
+    used = readers(graph)
+    folded = {
+        norm.name: product
+        for norm in graph
+        if norm.op.name == "batch_norm"
+        if (product := product_before(graph, norm, used)) is not None
+    }
+    absorbed = {product.name for product in folded.values()}
+    rewriter = Rewriter(graph)
+    for node in graph:
+        if node.name in folded:
+            rewriter.replace(node, fold_one(rewriter, folded[node.name], node))
+        elif node.name not in absorbed:
+            rewriter.keep(node)
+    return rewriter.finish()
+
+
+def product_before(graph: Graph, norm: Node, used: dict[Value, list[str]]) -> Node | None:
+    """The product whose only reader is this norm, with weights of its own."""
+    value = graph.wires_of(norm.name)["x"]
+    node = graph[value.node]
+    channels_last = node.op.name == "linear" and node.type.rank != 2
+    if node.op.name not in PRODUCTS or channels_last or len(used[value]) != 1:
+        return None
+    stored = norm.op.ports.slots
+    fits = "weight" in node.parameters and all(
+        slot.name in norm.parameters or slot.optional for slot in stored
+    )
+    return node if fits and node.type.dtype == "float32" else None
+
+
+def fold_one(rewriter: Rewriter, product: Node, norm: Node) -> Value:
+    """The product with the norm in its weights."""
+    names = {
+        "weight": product.parameters["weight"],
+        "bias": product.parameters.get("bias"),
+        "scale": norm.parameters.get("weight"),
+        "shift": norm.parameters.get("bias"),
+        "mean": norm.parameters["running_mean"],
+        "variance": norm.parameters["running_var"],
+    }
+    stored = {port: rewriter.stored(name) for port, name in names.items() if name is not None}
+    eps = norm.op.values["eps"]
+    folded = rewriter.add(f"{norm.name}.folded", FoldedNorm(eps=eps), stored)
+    op = find_op(product.op.name)(**{**product.op.values, "bias": True})
+    wires = {**rewriter.wires(product), "weight": Value(folded.name), "bias": Value(folded.name, 1)}
+    return Value(rewriter.add(norm.name, op, wires, like=norm).name)

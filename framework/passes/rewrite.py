@@ -1,0 +1,106 @@
+"""`Rewriter`: builds a new graph out of an old one, node by node, in order.
+
+A pass keeps most nodes and says for some what stands in their place.  The old graph is never
+changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from framework.ir.graph import Graph, Node, Value, Wires, grouped
+from framework.ir.op import Op, find_op
+from framework.ir.types import TensorType
+
+
+class Rewriter:
+    """The graph that is being built, and what each old value has become."""
+
+    def __init__(self, old: Graph) -> None:
+        self.old = old
+        self.new = Graph(old.name, old.doc)
+        self.new.symbols = old.symbols
+        self.new.examples = dict(old.examples)
+        self.new.conditions = list(old.conditions)
+        self.new.scopes = dict(old.scopes)
+        self.values: dict[Value, Value] = {}
+        self._stored: dict[str, Value] = {}
+
+    def wires(self, node: Node) -> dict[str, Value | tuple[Value, ...]]:
+        """What an old node reads, in the new graph."""
+        return {
+            port: self.values[value]
+            if isinstance(value, Value)
+            else tuple(self.values[v] for v in value)
+            for port, value in grouped(node.op, self.old.wires_of(node.name)).items()
+        }
+
+    def keep(self, node: Node) -> None:
+        """Take an old node as it is."""
+        added = Node(node.name, node.op, node.outputs, dict(node.parameters), node.place, node.doc)
+        self.new.add(added, self.wires(node))
+        self.store(node.parameters.values())
+        for output in range(len(node.outputs)):
+            self.values[Value(node.name, output)] = Value(node.name, output)
+
+    def add(
+        self,
+        name: str,
+        op: Op,
+        wires: Wires,
+        parameters: Mapping[str, str] | None = None,
+        like: Node | None = None,
+    ) -> Node:
+        """Add a node in the place of ``like``; its name gets a number where it is taken."""
+        free, number = name, 1
+        while free in self.new or free in self.old:
+            if like is not None and free == like.name and free not in self.new:
+                break
+            number += 1
+            free = f"{name}_{number}"
+        stored = {} if parameters is None else dict(parameters)
+        given = self.new.given_by(wires) | {s: self.stored_type(n) for s, n in stored.items()}
+        inference = op.infer(given, self.new.namer(free))
+        place, doc = (None, None) if like is None else (like.place, like.doc)
+        node = Node(free, op, inference.outputs, stored, place, doc)
+        self.new.add(node, wires)
+        self.store(stored.values())
+        return node
+
+    def store(self, names: Iterable[str]) -> None:
+        """Take stored weights over."""
+        for name in names:
+            self.new.parameters[name] = self.old.parameters[name]
+
+    def stored(self, name: str) -> Value:
+        """A stored weight as a value: what is computed from weights is computed once a plan."""
+        if name not in self._stored:
+            op = find_op("parameter")(shape=self.old.parameters[name].shape)
+            self._stored[name] = Value(self.add(f"{name}.stored", op, {}, {"value": name}).name)
+        return self._stored[name]
+
+    def stored_type(self, name: str) -> TensorType:
+        """Type of a stored weight."""
+        parameter = self.old.parameters[name]
+        return TensorType(parameter.shape, parameter.dtype)
+
+    def replace(self, node: Node, *values: Value) -> None:
+        """Say what the results of an old node have become."""
+        for output, value in enumerate(values):
+            self.values[Value(node.name, output)] = value
+
+    def finish(self) -> Graph:
+        """The new graph."""
+        self.new.outputs = {name: self.values[v] for name, v in self.old.outputs.items()}
+        return self.new
+
+
+def readers(graph: Graph) -> dict[Value, list[str]]:
+    """Names of the nodes that read each value, once for each port; outputs count as ``""``."""
+    found: dict[Value, list[str]] = {}
+    for node in graph:
+        for value in graph.wires_of(node.name).values():
+            found.setdefault(value, []).append(node.name)
+    for value in graph.outputs.values():
+        found.setdefault(value, []).append("")
+    return found
