@@ -397,7 +397,9 @@ def test_the_example_of_an_operator_is_a_model(name):
     head = ["format: 1", f"inputs: {json.dumps(inputs)}", "nodes:", *lines]
     model = fw.loads("\n".join(head) + "\n")
     wanted = re.findall(r"# \S+: (\w+\[.*\])", example_text(REGISTRY[name]))[len(inputs) :]
-    assert [str(type_) for type_ in list(model.ir)[-1].outputs] == wanted
+    found = [str(type_) for type_ in list(model.ir)[-1].outputs]
+    # a size that only the data decide is called after its node in a model
+    assert [text.replace(f"{name}_", "") for text in found] == wanted
 
 
 def test_all_operators_are_listed(cli):

@@ -3,6 +3,9 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from randomgraphs import built, parts
 from samegraph import check_outputs, check_same
 
 import framework as fw
@@ -37,3 +40,10 @@ def test_without_folding_every_node_has_its_line():
     written = write(model.ir, fold=False)
     check_same(model.ir, written)
     assert "blocks:" not in written.text and "repeat" not in written.text
+
+
+@given(parts, st.booleans(), st.lists(st.integers(1, 6), min_size=1, max_size=3), st.integers(1, 2))
+@settings(max_examples=150, deadline=None)
+def test_any_graph_reads_back_the_same(program, named, outputs, inputs):
+    graph = built(program, named, outputs, inputs).graph
+    check_same(graph, write(graph))

@@ -5,19 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 from framework.errors import InputError, RunError
 from framework.exchange import FORMATS, Format
-from framework.ir.dims import Size
 from framework.ir.graph import Graph
+from framework.ir.op import Array
 from framework.passes.infer import retype
 from framework.runtime.files import write_atomically
 
-if TYPE_CHECKING:
-    from framework.api.model import Model
+Weights = Callable[[], Mapping[str, Array]]
+"""The weights by name, read or drawn only where the format stores them."""
 
 
 @dataclass(frozen=True)
@@ -31,27 +32,29 @@ class Export:
 
 
 def export(
-    model: Model,
+    graph: Graph,
+    weights: Weights,
     path: str | os.PathLike[str],
     *,
     sizes: Mapping[str, int] | None = None,
     opset: int | None = None,
     external: bool = False,
 ) -> Export:
-    """Write a model in the format of the file's suffix; all files appear whole or not at all.
+    """Write a graph in the format of the file's suffix; all files appear whole or not at all.
 
-    Sizes in ``sizes`` become numbers, the others stay symbolic.  ``opset`` and ``external`` are
-    for ONNX.  Raises `InputError` for a format that does not exist, a package that is missing,
-    and operators that the format cannot express; `RunError` where a file cannot be written.
+    Sizes in ``sizes``, which must be legal, become numbers, the others stay symbolic.  ``opset``
+    and ``external`` are for ONNX.  Raises `InputError` for a format that does not exist, a package
+    that is missing, and operators that the format cannot express; `RunError` where a file cannot
+    be written.
     """
     file = Path(path)
     format_ = checked_format(file)
     check_options(file, opset, external)
-    graph = model.ir if not sizes else retype(model.ir, fixed(model, sizes))
+    sized = retype(graph, {**sizes}) if sizes else graph
     try:
         if file.suffix.lower() == ".onnx":
-            return export_onnx(model, graph, file, opset, external)
-        return export_torch(graph, file, format_)
+            return export_onnx(sized, weights(), file, opset, external)
+        return export_torch(sized, file, format_)
     except OSError as error:
         raise RunError(f"'{file}' cannot be written: {error.strerror or error}") from error
 
@@ -83,27 +86,21 @@ def check_options(file: Path, opset: int | None, external: bool) -> None:
             raise InputError(f"{name} is for .onnx, not for '{file.name}'")
 
 
-def fixed(model: Model, sizes: Mapping[str, int]) -> dict[str, Size]:
-    """The sizes, which the model must allow."""
-    model.check_sizes(sizes)
-    return dict(sizes)
-
-
 def export_onnx(
-    model: Model, graph: Graph, file: Path, opset: int | None, external: bool
+    graph: Graph, weights: Mapping[str, Array], file: Path, opset: int | None, external: bool
 ) -> Export:
-    """ONNX with the model's weights."""
-    from framework import __version__
+    """ONNX with its weights."""
     from framework.exchange.onnx_writer import write_onnx
 
+    package = import_module("framework")  # the root imports every layer; none imports it
     found = write_onnx(
         graph,
-        model.weights,
+        weights,
         file,
         write=write_atomically,
         opset=opset,
         external=external,
-        version=__version__,
+        version=package.__version__,
     )
     facts = {"opset": found.opset, "nodes": found.nodes, "initializers": found.initializers}
     return Export(found.paths, "ONNX", found.bytes, facts)

@@ -215,7 +215,11 @@ class Model:
         """
         from framework.api.export import export
 
-        return export(self, path, sizes=sizes, opset=opset, external=external)
+        fixed = {} if sizes is None else dict(sizes)
+        self.check_sizes(fixed)
+        return export(
+            self.ir, lambda: self.weights, path, sizes=fixed, opset=opset, external=external
+        )
 
     # ------------------------------------------------------------------ running
 

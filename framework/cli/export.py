@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from argparse import Namespace
 
-from framework.api.export import Export, export
+from framework.api.export import Export
 from framework.api.inputs import types_text
 from framework.api.load import load
 from framework.api.model import Model
@@ -47,7 +47,7 @@ def execute(options: Namespace) -> int:
     sizes = checked_sizes(model, options.dims)
     file = f"{model.name}.onnx" if options.output is None else options.output
     with watched("exporting"):
-        found = export(model, file, sizes=sizes, opset=options.opset, external=options.external)
+        found = model.export(file, sizes=sizes, opset=options.opset, external=options.external)
     say(json.dumps(as_dict(found), indent=2) if options.json else text_of(model, found, sizes))
     return 0
 

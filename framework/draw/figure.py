@@ -10,7 +10,7 @@ from framework.draw.attention import AttentionPanel, is_attention
 from framework.draw.diagram import Diagram, Panel, Unit
 from framework.draw.fold import Folding, Repeats
 from framework.draw.panels import PanelBuilder
-from framework.draw.words import words
+from framework.draw.words import op_words, words
 from framework.errors import InputError, did_you_mean
 from framework.ir.find import scopes_around
 from framework.ir.graph import Graph, Node
@@ -163,7 +163,7 @@ class FigureBuilder:
             level = self.content.level if self.content.focus is not None else 0
             return self.panel(scope, f"{INSIDE}{scope}", shown, level, origin)
         node = self.graph[scope]
-        return AttentionPanel(self.graph, node).build("Multi-head attention", origin)
+        return AttentionPanel(self.graph, node).build(op_words(node.op), origin)
 
     def find(self, text: str) -> str:
         """The block or attention node that a path names; parts may be left out."""

@@ -23,6 +23,7 @@ NAMES = {
     "multi_head_attention": "Multi-head attention",
     "positional": "Position",
     "causal_mask": "Causal mask",
+    "alibi": "ALiBi",
     "mask_fill": "Mask",
     "relu": "ReLU",
     "relu6": "ReLU6",

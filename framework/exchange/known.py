@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from framework.errors import FrameworkError
-from framework.ir.dims import Dim, Size, maximum, minimum
+from framework.errors import FrameworkError, ShapeError
+from framework.ir.dims import Dim, Size, equal, maximum, minimum
 from framework.ir.op import Array, Op
 from framework.ir.types import INTS, TensorType
 
@@ -29,6 +29,14 @@ def floored(left: Size, right: Size) -> Size:
     return left // right
 
 
+def same(left: Size, right: Size) -> bool:
+    """Whether two numbers agree, where that does not depend on the sizes."""
+    verdict = equal(left, right)
+    if verdict.always or verdict.never:
+        return verdict.always
+    raise ShapeError(f"{left} and {right} may agree or not")
+
+
 ELEMENTWISE: Mapping[str, Elementwise] = {
     "add": lambda left, right: left + right,
     "sub": lambda left, right: left - right,
@@ -36,6 +44,7 @@ ELEMENTWISE: Mapping[str, Elementwise] = {
     "div": floored,
     "floor_div": floored,
     "mod": lambda left, right: left % right,
+    "equal": same,
     "maximum": maximum,
     "minimum": minimum,
 }
@@ -57,7 +66,7 @@ def shape_contents(shape: Sequence[Size]) -> Array:
 
 def propagate(op: Op, contents: Sequence[Any], output: TensorType) -> Array | None:
     """The contents of a result, given those of all arguments; None where they are not known."""
-    if output.dtype not in INTS or any(part is None for part in flat(contents)):
+    if output.dtype not in (*INTS, "bool") or any(part is None for part in flat(contents)):
         return None
     if any(part.size > MOST for part in flat(contents)):
         return None
@@ -72,8 +81,10 @@ def rule(op: Op, contents: Sequence[Any]) -> Array | None:
     if op.name in MOVING:
         found = op.compute(*contents)
         return found if isinstance(found, np.ndarray) else None
-    if op.name == "cast":
-        return np.asarray(contents[0], object)
+    if op.name == "cast" and op.values["dtype"] in INTS:
+        return objects(contents[0] + 0)  # truth values become numbers
+    if op.name == "where":
+        return objects(np.where(contents[0].astype(bool), contents[1], contents[2]))
     if op.name == "reduce" and op.values.get("op") == "prod" and contents[0].ndim == 1:
         total = prod(contents[0].tolist())
         return objects(np.full((1,) if op.values["keepdims"] else (), total, object))

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from framework.errors import InputError, Mistake
 from framework.exchange.importing import Importer, identifier
 from framework.exchange.onnx_control import FUNCTIONS, expanded_function
@@ -291,7 +293,7 @@ class Reader:
         """The value of an attribute as Python's; graphs stay as they are."""
         match item.type:
             case 1:
-                return float(item.f)
+                return short(item.f)
             case 2:
                 return int(item.i)
             case 3:
@@ -299,7 +301,7 @@ class Reader:
             case 4:
                 return tensor_array(item.t, self.file.folder)
             case 6:
-                return tuple(map(float, item.floats))
+                return tuple(map(short, item.floats))
             case 7:
                 return tuple(map(int, item.ints))
             case 8:
@@ -390,6 +392,11 @@ def bound(item: Any, values: Mapping[str, Any], absent: set[str]) -> Any:
         if name in absent:
             node.input[index] = ""
     return node
+
+
+def short(number: float) -> float:
+    """The number with the fewest digits that is this one in float32, as a person wrote it."""
+    return float(str(np.float32(number)))
 
 
 def legacy(call: Call) -> Call:

@@ -119,9 +119,8 @@ class Sender:
         except Mistake as mistake:
             self.gaps.append(Gap(op.name, title, mistake.fact, mistake.hint))
             return tuple(Sent(type_.dtype, type_.shape) for type_ in types)
-        for name, sent, type_ in zip(
-            result_names(title, op, len(types)), found, types, strict=True
-        ):
+        names = result_names(title, op, len(types))
+        for name, sent, type_ in zip(names, found, types, strict=True):
             if sent is not None:
                 self._claim(start, title, name, sent, type_)
         return found

@@ -16,11 +16,13 @@ from framework.exchange.torch_source.body import Gaps
 from framework.exchange.torch_source.calls import Assembler
 from framework.exchange.torch_source.classes import ClassText
 from framework.exchange.torch_source.extents import Unknown, fill_extents
+from framework.exchange.torch_source.klass import Klass
 from framework.exchange.torch_source.merge import merged
 from framework.exchange.torch_source.names import Names, camel, prose
-from framework.exchange.torch_source.parts import Body, Klass, plan_of
+from framework.exchange.torch_source.parts import Body, plan_of
 from framework.exchange.torch_source.shapes import comments
 from framework.exchange.torch_source.tree import ROOT, Tree
+from framework.exchange.torch_source.variants import Copy, alike, laid_side_by_side
 from framework.exchange.torch_source.wrapping import docstring
 from framework.ir.graph import Graph
 
@@ -56,35 +58,41 @@ class Composer:
     def compose(self) -> None:
         """Take all scopes apart and put equal ones together."""
         for paths in self.groups():
-            plans: dict[object, list[Body]] = defaultdict(list)
-            for path in paths:
-                body = self.assembler.body(path)
-                plans[plan_of(body)].append(body)
-            for bodies in plans.values():
-                self.declare(bodies)
+            bodies = [self.assembler.body(path) for path in paths]
+            for copies in families(bodies):
+                self.declare(copies)
 
     def groups(self) -> list[list[str]]:
-        """Scopes of one block and one height, the innermost first; the model last."""
+        """Scopes of one block, those first that others call; the model last."""
         found: dict[tuple[int, str], list[str]] = defaultdict(list)
+        ranks = self.tree.ranks()
         for path in (path for children in self.tree.children.values() for path in children):
-            found[self.tree.heights[path], self.tree.scopes[path].block].append(path)
+            found[ranks[path], self.tree.scopes[path].block].append(path)
         order = {node.name: i for i, node in enumerate(self.graph)}
         first = {key: order[self.tree.nodes_in(paths[0])[0].name] for key, paths in found.items()}
         keys = sorted(found, key=lambda key: (key[0], first[key], key[1]))
         return [*(found[key] for key in keys), [ROOT]]
 
-    def declare(self, bodies: list[Body]) -> None:
-        """The class of copies with one plan."""
-        root = bodies[0].path == ROOT
-        name = self.title if root else self.names.new(camel(bodies[0].block), join="")
-        klass = merged(name, bodies)
+    def declare(self, copies: list[Copy]) -> None:
+        """The class of copies; several where what they lack cannot be made optional."""
+        leader = copies[0].body
+        name = self.title if leader.path == ROOT else self.names.new(camel(leader.block), join="")
+        klass = merged(name, copies)
+        if klass is None:
+            same = [copy for copy in copies if not copy.instead]
+            rest = [copy.body for copy in copies if copy.instead]
+            klass = merged(name, same)
+            for family in families(rest, mixed=False):
+                self.declare(family)
+        if klass is None:
+            raise TypeError(f"{leader.path}: equal copies are not equal")
         klass.comments = comments(klass)
         try:
             fill_extents(klass, self.graph)
         except Unknown as problem:
             self.gaps.note("size", self.graph.name, str(problem))
         self.classes.append(klass)
-        self.assembler.classes.update((body.path, klass) for body in bodies)
+        self.assembler.classes.update((copy.body.path, klass) for copy in klass.copies)
 
     def text(self) -> str:
         """The whole file."""
@@ -95,6 +103,30 @@ class Composer:
         doc = f"{self.title} in PyTorch; its weights have the names of the model {self.graph.name}."
         head = "\n".join(docstring([prose(doc)], 0))
         return f"{head}\n\n{imports(body)}\n\n\n{body}\n"
+
+
+def families(bodies: list[Body], mixed: bool = True) -> list[list[Copy]]:
+    """Copies of one plan, and with them those that lack a few of its steps."""
+    plans: dict[object, list[Body]] = defaultdict(list)
+    for body in bodies:
+        plans[plan_of(body)].append(body)
+    groups = list(plans.values())
+    if not mixed:
+        return [[alike(body) for body in group] for group in groups]
+    out: list[list[Copy]] = []
+    rest = sorted(groups, key=lambda group: -len(group[0].steps))
+    while rest:
+        leaders, *others = rest
+        family = [alike(body) for body in leaders]
+        rest = []
+        for group in others:
+            found = laid_side_by_side(leaders[0], group)
+            if len(found) == len(group):
+                family += found
+            else:
+                rest.append(group)
+        out.append(family)
+    return out
 
 
 def helpers(body: str) -> list[str]:

@@ -31,10 +31,10 @@ class LinearAttention(Op, name="linear_attention"):
     LinearAttention-27, whose update_rule follows from which inputs are given.
 
     q is [batch, heads, t, d]; with ``grouped`` several heads of q share a head of k, v and the
-    state.  The second result is the state after the last token, [..., d, e]; ``state`` is the one before the
-    first.  ``decay`` has a number for each element of k, or one for each token.  ``causal: false``
-    lets every query read the last state.  ``normalize`` divides by f(q)^T (sum of f(k)) in place
-    of the scale, so that weights sum to 1.
+    state.  The second result is the state after the last token, [..., d, e]; ``state`` is the
+    one before the first.  ``decay`` has a number for each element of k, or one for each token.
+    ``causal: false`` lets every query read the last state.  ``normalize`` divides by f(q)^T (sum
+    of f(k)) in place of the scale, so that weights sum to 1.
     """
 
     signature = (

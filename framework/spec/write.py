@@ -56,8 +56,6 @@ def write(
     """
     check_names(graph)
     flow = Flow(graph)
-    if not flow.nodes:
-        raise Mistake("the graph has no nodes between its inputs and its outputs")
     blocks = blocks_of(flow, fold)
     name_blocks(blocks)
     paths = Paths(blocks)
@@ -66,7 +64,7 @@ def write(
         dims(graph),
         inputs(graph),
         block_sections(paths),
-        ["nodes:", *indented(NodeWriter(paths, blocks.top).lines())],
+        node_section(paths),
         outputs(graph, paths, {} if labels is None else labels),
         [] if weights_file is None else [f"weights: {flow_map({'file': scalar(weights_file)})}"],
     ]
@@ -186,7 +184,13 @@ def top_reference(paths: Paths, value: Value) -> str:
     return wiring.ref_text(wiring.nest.ref(value))
 
 
-# ------------------------------------------------------------------ blocks
+# ------------------------------------------------------------------ nodes and blocks
+
+
+def node_section(paths: Paths) -> list[str]:
+    """``nodes:`` of the top level."""
+    lines = NodeWriter(paths, paths.blocks.top).lines()
+    return ["nodes:", *indented(lines)] if lines else ["nodes: []"]
 
 
 def block_sections(paths: Paths) -> list[str]:

@@ -25,8 +25,7 @@ SPEAKING = (
     ({"multi_head_attention"}, "encoder_block"),
     ({"attention", "linear"}, "attention_block"),
     ({"softmax", "matmul", "linear"}, "attention_block"),
-    ({"conv", "concat", "batch_norm"}, "dense_layer"),
-    ({"conv", "concat"}, "branches"),
+    ({"conv", "concat"}, "dense_layer"),
     ({"conv", "add"}, "residual_block"),
     ({"conv"}, "conv_block"),
     ({"linear"}, "mlp"),
@@ -81,6 +80,8 @@ def content_name(blocks: Blocks, block: Block) -> str:
     inside = set(words) | {
         operator(blocks, leaf) for leaf in leaves_of(children) if not isinstance(leaf, Group)
     }
+    if "concat" in inside and len(children[-1].inputs) > 2:
+        return "branches"
     return next((name for wanted, name in SPEAKING if wanted <= inside), "block")
 
 

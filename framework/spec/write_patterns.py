@@ -19,7 +19,7 @@ from framework.spec.write_values import Number
 ROUNDS = 60
 CANDIDATES = 40
 MOST_INPUTS, MOST_OUTPUTS, MOST_ARGS = 4, 2, 8
-LEAST_GAIN = 3.0
+LEAST_GAIN = 2.0
 SHORTEST_LIST = 4
 
 
@@ -110,8 +110,8 @@ class Finder:
         listed = self.bodies[at[0]].lists[0]
         gaps = zip(repeat.positions, repeat.positions[1:], strict=False)
         period = min((b - a for a, b in gaps), default=repeat.length)
-        cuts = [self.live[item.start] for item in listed[at[1] : at[1] + repeat.length]]
-        cuts.append(self.live[listed[at[1] + repeat.length - 1].stop])
+        end = at[1] + repeat.length
+        cuts = [self.cut(listed, index) for index in range(at[1], end + 1)]
         if period < repeat.length:
             starts = range(min(period, repeat.length - period + 1))
             for start in sorted(starts, key=lambda start: (cuts[start], start))[:3]:
@@ -123,6 +123,19 @@ class Finder:
             for end in tails:
                 if end - start > 1:
                     yield from self.window(repeat, start, end - start)
+
+    def cut(self, listed: Sequence[Item], index: int) -> float:
+        """How bad it is to cut a list before an item: values in flight, and what it tears."""
+        if index == len(listed):
+            return self.live[listed[-1].stop]
+        item = listed[index]
+        tears = index > 0 and isinstance(item, Leaf) and isinstance(listed[index - 1], Leaf)
+        nodes = self.maker.flow.nodes
+        if tears and nodes[item.start].op.category == "normalization":
+            tears = nodes[item.start - 1].op.category in ("convolution", "linear")
+        elif tears:
+            tears = nodes[item.start].op.category == "activation"
+        return self.live[item.start] + (0.5 if tears else 0.0)
 
     def window(self, repeat: Repeat, start: int, length: int) -> Iterator[Window]:
         """The window, if it fits often enough; its gain is an estimate from the first place."""

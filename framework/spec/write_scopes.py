@@ -105,6 +105,6 @@ def telling(name: str, operator: str) -> str | None:
     found = re.fullmatch(r"(.*?)(_?)(\d*)", name.lower())
     stem, mark, number = found.groups() if found is not None else (name, "", "")
     bare = (operator, operator.replace("_", ""))
-    numbered = stem in NOTHING and bool(mark and number)
+    numbered = (stem in NOTHING or stem in bare) and bool(mark and number)
     meagre = len(stem) < 2 and bool(number)
     return None if not stem or meagre or numbered or (stem in bare and not number) else name

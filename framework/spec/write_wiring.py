@@ -96,8 +96,9 @@ class ListWiring:
     def output_refs(self) -> list[Ref]:
         """The values that are shown outside, unless the last node says it all."""
         refs = [self.nest.ref(value) for value in self.block.group.outputs]
-        last = self.nest.entries[-1].result
-        return [] if refs == [last] and self.block is not self.blocks.top else refs
+        if self.block is self.blocks.top:
+            return refs
+        return [] if refs == [self.nest.entries[-1].result] else refs
 
     # ------------------------------------------------------------------ in:
 

@@ -33,6 +33,10 @@ class Case:
         """Is the operator written out in others here?"""
         return "_expanded" in self.name
 
+    def model(self) -> Any:
+        """The model alone."""
+        return self.open()[0]
+
     def open(self) -> tuple[Any, list[tuple[list[Any], list[Any]]]]:
         """The model, and pairs of inputs and outputs."""
         found: tuple[Any, list[tuple[list[Any], list[Any]]]] = self.load()

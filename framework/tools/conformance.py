@@ -48,11 +48,18 @@ class Verdict:
         return not (self.skipped or self.values or self.shapes)
 
 
-def conformance(operators: Sequence[str] = ()) -> list[Verdict]:
+def conformance(
+    operators: Sequence[str] = (), progress: Callable[[int, int, str], None] | None = None
+) -> list[Verdict]:
     """All cases, or those about some operators."""
     wanted = {name.lower() for name in operators}
     cases = [c for c in collect() if not wanted or c.operator.lower() in wanted]
-    return [judge(case) for case in cases]
+    found: list[Verdict] = []
+    for case in cases:
+        found.append(judge(case))
+        if progress is not None:
+            progress(len(found), len(cases), case.name)
+    return found
 
 
 def judge(case: Case, skipping: bool = True) -> Verdict:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from framework.exchange.rules.registry import Call, Out, Sent, Wire, reads, writes
-from framework.ir.dims import Dim, Shape, Size
+from framework.ir.dims import Dim, Shape, Size, at_least
 from framework.ir.op import Op
 from framework.ops.layout import ones
 
@@ -31,13 +31,16 @@ def write_reshape(w: Out, op: Op, x: Sent) -> Sent:
 
 
 def shortened(shape: Shape, target: Shape) -> Shape:
-    """The target with 0 for copied symbolic sizes, and -1 if one symbolic size is left."""
+    """The target with 0 for copied symbolic sizes, and -1 if one symbolic size is left.
+
+    Beside a size that may be 0, a -1 has no meaning.
+    """
     wanted: list[Size] = list(target)
     for axis, size in enumerate(target):
         if isinstance(size, Dim) and axis < len(shape) and shape[axis] == size:
             wanted[axis] = 0
     rest = [axis for axis, size in enumerate(wanted) if isinstance(size, Dim)]
-    if len(rest) == 1:
+    if len(rest) == 1 and all(at_least(size, 1).always for size in target):
         wanted[rest[0]] = -1
     return tuple(wanted)
 

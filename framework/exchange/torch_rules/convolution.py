@@ -21,6 +21,20 @@ def same_pad(
 ''')
 
 
+SAME_CONV = {
+    rank: helper(f'''
+class SameConv{rank}d(nn.Conv{rank}d):
+    """A convolution that gives ceil(size/stride) elements along each axis."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Pad as far as is needed, then convolve."""
+        reach = tuple(d * (k - 1) + 1 for d, k in zip(self.dilation, self.kernel_size))
+        return super().forward(same_pad(x, reach, self.stride))
+''')
+    for rank in (1, 2, 3)
+}
+
+
 def short(values: tuple[Any, ...]) -> Any:
     """One number where all are equal."""
     return values[0] if len(set(values)) == 1 else values
@@ -60,7 +74,8 @@ def conv(n: Site) -> Answer:
         return None
     kernel = spread(n.op.kernel, rank, "kernel")
     stride, dilation = spread(n.op.stride, rank, "stride"), spread(n.op.dilation, rank, "dilation")
-    text, padding = padded(n, spans_of(kernel, dilation), stride)
+    same = n.own and n.op.pad == "same_upper"
+    text, padding = (n["x"], 0) if same else padded(n, spans_of(kernel, dilation), stride)
     if text is None:
         return None
     options = {
@@ -73,7 +88,7 @@ def conv(n: Site) -> Answer:
         tensors = n.rest("weight", "bias")
         return n.call(f"F.conv{rank}d", text, tensors, **options)
     return n.module(
-        f"nn.Conv{rank}d",
+        SAME_CONV[rank] if same else f"nn.Conv{rank}d",
         ("in_channels", n.shape("x")[1]),
         ("out_channels", n.op.out),
         ("kernel_size", short(kernel)),

@@ -40,8 +40,8 @@ for _op, _name in FUNCTIONS.items():
 
 @emits(*OPERATORS)
 def folded(n: Site) -> Answer:
-    """``a + b + c``; of two, the one that was there first stands first."""
-    texts = n.in_order("xs")
+    """``a + b + c``."""
+    texts = n.every("xs")
     return texts[0] + ".clone()" if len(texts) == 1 else f" {OPERATORS[n.op.name]} ".join(texts)
 
 

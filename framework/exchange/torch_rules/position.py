@@ -15,6 +15,21 @@ def sinusoids(length: int, width: int, base: float, device: torch.device) -> Ten
 ''')
 
 
+@emits("positional")
+def positional(n: Site) -> Answer:
+    """Sines and cosines, or as many rows of a table as there are positions."""
+    length, width = n.shape("x")[-2:]
+    if n.op.kind == "sinusoidal":
+        sizes = f"{n.size(length, 'length')}, {n.size(width, 'width')}"
+        table = f"{SINUSOIDS}({sizes}, {n.number(n.op.base, 'base')}, {n.device()})"
+        return f"{n['x']} + {table}.to({n['x']}.dtype)"
+    table = n["table"] if n.rank() == 3 else f"{n['table']}[0]"
+    if n.op.length == length:
+        return f"{n['x']} + {table}"
+    rows = f":{n.size(length, 'length')}"
+    return f"{n['x']} + {n['table']}[{':, ' if n.rank() == 3 else '0, '}{rows}]"
+
+
 @emits("mask_fill")
 def mask_fill(n: Site) -> Answer:
     """``masked_fill`` with the opposite mask, or ``where`` if the mask is the larger one."""

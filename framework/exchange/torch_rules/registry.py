@@ -118,14 +118,12 @@ class Site:
         types: tuple[TensorType, ...],
         wanted: tuple[bool, ...],
         own: bool,
-        age: Callable[[Held], int] = lambda held: 0,
     ) -> None:
         self.op: Any = op
         self.held = held
         self.types = types
         self.wanted = wanted
         self.own = own
-        self.age = age
         self.marks = Marks()
 
     # ------------------------------------------------------------------ what is connected
@@ -140,14 +138,6 @@ class Site:
         """The texts of a variadic port."""
         held = self.held.get(port, ())
         many = held if isinstance(held, tuple) else (held,)
-        return [self.marks.mark(one.part) for one in many]
-
-    def in_order(self, port: str) -> list[str]:
-        """The texts of a variadic port; of two tensors, the one that was there first is first."""
-        held = self.held.get(port, ())
-        many = list(held) if isinstance(held, tuple) else [held]
-        if len(many) == 2 and self.age(many[0]) > self.age(many[1]):
-            many.reverse()
         return [self.marks.mark(one.part) for one in many]
 
     def several(self, port: str) -> tuple[TensorType, ...]:
@@ -176,6 +166,10 @@ class Site:
     def only_first(self) -> bool:
         """Does nobody use any result but the first?"""
         return not any(self.wanted[1:])
+
+    def answer_first(self, text: str) -> tuple[str | None, ...]:
+        """An expression for the first result; the others are not given."""
+        return (text, *(None for _ in self.types[1:]))
 
     # ------------------------------------------------------------------ text
 

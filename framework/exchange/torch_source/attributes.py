@@ -10,10 +10,12 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from framework.exchange.torch_source.code import REQUIRED, Argument, Make, Raw, literal
+from framework.exchange.torch_source.klass import Klass
 from framework.exchange.torch_source.merge import typed
 from framework.exchange.torch_source.names import is_plain
 from framework.exchange.torch_source.parts import Body
 from framework.exchange.torch_source.tree import inside
+from framework.exchange.torch_source.wrapping import wrapped
 
 __all__ = ["Paths", "annotation", "init_lines"]
 
@@ -41,13 +43,21 @@ class Paths:
             for rel, make in body.makes.items():
                 path = f"{body.path}.{rel}".removeprefix(".")
                 self.kinds[path] = make.kind
-                while path:
-                    above, _, last = path.rpartition(".")
-                    self.inner[above][last] = None
-                    path = above
+                for number in range(len(make.items)):
+                    self.note(f"{path}.{number}")
+                self.note(path)
+
+    def note(self, path: str) -> None:
+        """Remember a member and all that hold it."""
+        while path:
+            above, _, last = path.rpartition(".")
+            self.inner[above][last] = None
+            path = above
 
     def is_list(self, path: str) -> bool:
         """Are its members numbered from 0 on, so that it is a ModuleList?"""
+        if self.kinds.get(path) == "list":
+            return True
         names = list(self.inner.get(path, ()))
         numbered = sorted(names) == sorted(map(str, range(len(names))))
         tensors = any(self.kinds.get(f"{path}.{name}") in STORES for name in names)
@@ -72,26 +82,36 @@ class Paths:
         return f".{STORES.get(kind, '_modules')}[{literal(name)}]"
 
 
-def init_lines(makes: dict[str, Make], paths: Paths, scope: str) -> list[str]:
+def init_lines(klass: Klass, paths: Paths) -> list[str]:
     """The lines of ``__init__`` that make the attributes."""
-    return list(Init(makes, paths, scope).lines())
+    out: list[str] = []
+    open_guard: str | None = None
+    for rel, line in Init(klass, paths).lines():
+        guard = klass.guards.get(rel)
+        if guard is not None and guard != open_guard:
+            out.append(f"        if {guard}:")
+        open_guard = guard
+        out += wrapped(line, 8 if guard is None else 12)
+    return out
 
 
 class Init:
     """Statements in order; containers before what they hold."""
 
-    def __init__(self, makes: dict[str, Make], paths: Paths, scope: str) -> None:
-        self.makes = makes
+    def __init__(self, klass: Klass, paths: Paths) -> None:
+        self.klass = klass
+        self.makes = klass.makes
         self.paths = paths
-        self.scope = scope
+        self.scope = klass.template.path
         self.done: set[str] = set()
 
-    def lines(self) -> Iterator[str]:
-        """All statements."""
+    def lines(self) -> Iterator[tuple[str, str]]:
+        """All statements, each with the attribute that it is there for."""
         for rel in self.makes:
             parts = rel.split(".")
             for end in range(1, len(parts) + 1):
-                yield from self.member(".".join(parts[:end]))
+                for line in self.member(".".join(parts[:end])):
+                    yield rel, line
 
     def member(self, rel: str) -> Iterator[str]:
         """The statement of one member, unless it is there."""
@@ -106,7 +126,9 @@ class Init:
             yield f"{owner}.register_buffer({literal(name)}, {made(make)}{stored})"
             return
         text = self.paths.text(self.path(rel), self.scope)
-        yield f"{text} = {self.value(rel)}"
+        flag = self.klass.choices.get(rel)
+        choice = "" if flag is None else f" if {flag} else nn.Identity()"
+        yield f"{text} = {self.value(rel)}{choice}"
 
     def path(self, rel: str) -> str:
         """The path of a member of the class."""
@@ -116,13 +138,26 @@ class Init:
         """What makes a member; lists with all that they hold."""
         make = self.makes.get(rel)
         if make is not None:
-            return made(make)
+            return counted(make) if make.kind == "list" else made(make)
         path = self.path(rel)
         if not self.paths.is_list(path):
             return "nn.Module()"
         inner = [f"{rel}.{number}" for number in range(len(self.paths.inner[path]))]
         self.done.update(inner)
         return module_list([self.value(one) for one in inner])
+
+
+def counted(make: Make) -> str:
+    """A list whose length may be an argument."""
+    items = [made(item) for item in make.items]
+    if make.count is None:
+        return module_list(items)
+    if not isinstance(make.count, Raw):
+        return module_list([items[0], *[items[1]] * (make.count - 1)])
+    if items[0] == items[1]:
+        return f"nn.ModuleList({items[0]} for _ in range({make.count.text}))"
+    rest = f"*({items[1]} for _ in range({make.count.text} - 1))"
+    return f"nn.ModuleList([{items[0]}, {rest}])"
 
 
 def module_list(items: list[str]) -> str:

@@ -95,17 +95,17 @@ class Pending:
         """Write one operator by its rule, or by what it decomposes into."""
         wanted = tuple(v not in self.results or v in self.writer.read for v in values)
         own = self.may_own(op)
-        site = Site(op, held, types, wanted, own, self.age)
+        site = Site(op, held, types, wanted, own)
         answer = self.answer(op, site)
         member = self.make(op, answer.make) if isinstance(answer, Module) else None
         if isinstance(answer, Module) and member is None:
-            site = Site(op, held, types, wanted, False, self.age)
+            site = Site(op, held, types, wanted, own=False)
             answer = self.answer(op, site)
         if answer is None or not covers(answer, wanted):
             self.decompose(op, held, values)
         elif isinstance(answer, Module):
             call = f"({answer.call})" if answer.make.kind == "module" else ""
-            self.step(values, types, (*([member] if member else []), *site.cut(call)))
+            self.step(values[:1], types[:1], (*([member] if member else []), *site.cut(call)))
         elif isinstance(answer, str):
             self.step(values, types, site.cut(answer))
         else:
@@ -126,14 +126,6 @@ class Pending:
             label, doc = own_name(last, self.node.op.name), self.node.doc
         self.body.steps.append(Step(values, types, code, label, doc))
         self.body.types.update(zip(values, types, strict=True))
-
-    def age(self, held: Held) -> int:
-        """When a tensor was there: -1 for what is given to the class, else its step."""
-        if not isinstance(held.part, Tensor):
-            return -1
-        value = held.part.value
-        found = (i for i, step in enumerate(self.body.steps) if value in step.results)
-        return next(found, -1)
 
     # ------------------------------------------------------------------ modules
 
@@ -173,8 +165,7 @@ class Pending:
         """Write what a composite says that it is."""
         rule = getattr(op, "decompose", None)
         if rule is None:
-            self.writer.gaps.note(op.name, self.node.name)
-            self.body.types.update(zip(values, self.node.outputs, strict=False))
+            self.gap(op, values)
             return
         arguments: list[Any] = []
         for port in op.ports.inputs:
@@ -183,12 +174,18 @@ class Pending:
         try:
             answer = rule(Decomposition(self), *arguments)
         except Mistake as mistake:
-            self.writer.gaps.note(op.name, self.node.name, mistake.fact)
+            self.gap(op, values, mistake.fact)
             return
         given = answer if isinstance(answer, tuple) else (answer,)
         for value, one in zip(values, given, strict=True):
             if one is not None:
                 self.step((value,), (one.type,), (one.part,))
+
+    def gap(self, op: Op, values: tuple[Value, ...], reason: str | None = None) -> None:
+        """Note what cannot be written, and go on to find what else cannot."""
+        self.writer.gaps.note(op.name, self.node.name, reason)
+        type_ = self.node.outputs[0]
+        self.step(values, (type_,) * len(values), ("None",))
 
     def fresh(self, count: int) -> tuple[Value, ...]:
         """New values."""
@@ -207,7 +204,7 @@ class Decomposition:
     """What `Op.decompose` builds with."""
 
     def __init__(self, pending: Pending) -> None:
-        self.pending = pending
+        self._pending = pending
 
     def shape(self, value: Held) -> tuple[Any, ...]:
         """Shape of a value."""
@@ -219,11 +216,11 @@ class Decomposition:
 
     def __getattr__(self, name: str) -> Any:
         def build(*values: Held | None, **attributes: Any) -> Held | tuple[Held, ...]:
-            return self.add(find_op(name)(**attributes), values)
+            return self._build(find_op(name)(**attributes), values)
 
         return build
 
-    def add(self, op: Op, values: Sequence[Held | None]) -> Held | tuple[Held, ...]:
+    def _build(self, op: Op, values: Sequence[Held | None]) -> Held | tuple[Held, ...]:
         """One smaller operator."""
         op.check()
         held: dict[str, Held | tuple[Held, ...]] = {}
@@ -235,8 +232,8 @@ class Decomposition:
             elif rest and (one := rest.pop(0)) is not None:
                 held[port.name] = one
         types = op.infer({port: given_type(one) for port, one in held.items()}).outputs
-        results = self.pending.fresh(len(types))
-        self.pending.add(op, held, types, results)
+        results = self._pending.fresh(len(types))
+        self._pending.add(op, held, types, results)
         found = tuple(Held(Tensor(v), t) for v, t in zip(results, types, strict=True))
         return found if len(found) > 1 else found[0]
 

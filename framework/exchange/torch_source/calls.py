@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 from framework.exchange.torch_source.body import Gaps, Writer
 from framework.exchange.torch_source.code import Argument, Make, Member, Part, Raw, Stored, Tensor
+from framework.exchange.torch_source.klass import Klass
 from framework.exchange.torch_source.names import own_name
-from framework.exchange.torch_source.parts import Body, Klass, Step, tensors_in
+from framework.exchange.torch_source.parts import Body, Step, tensors_in
 from framework.exchange.torch_source.tree import ROOT, Tree, base_of, inside
 from framework.ir.graph import Graph, Node, Parameter, Value
 
@@ -38,12 +39,13 @@ class Assembler:
         for item in self.items(path):
             if isinstance(item, Node):
                 self.writer.node(body, item)
-            elif len(item) > 1 and self.chained(item):
+            elif base_of(item[0]) is not None and self.chained(item):
                 self.loop(body, item)
             else:
                 for copy in item:
                     self.call(body, copy)
         self.add_weights(body)
+        self.sort_makes(body)
         self.find_inputs(body)
         body.outputs = tuple(self.outputs(body))
         return body
@@ -78,15 +80,22 @@ class Assembler:
             rel = inside(copy, body.path) or copy
             body.makes[rel] = self.classes[copy].make(self.bodies[copy])
 
+    def make_list(self, body: Body, copies: list[str]) -> None:
+        """Make the modules of a loop, those once that are used again."""
+        items = [self.classes[c].make(self.bodies[c]) for c in copies if self.tree.real(c) == c]
+        base = base_of(copies[0])
+        if items and base is not None:
+            rel = inside(base, body.path) or base
+            body.makes[rel] = Make("nn.ModuleList", kind="list", items=tuple(items))
+
     def loop(self, body: Body, copies: list[str]) -> None:
         """Call equal copies one after the other."""
-        for copy in copies:
-            self.make(body, copy)
+        self.make_list(body, copies)
         first, last = self.bodies[copies[0]], self.bodies[copies[-1]]
         klass = self.classes[copies[0]]
         results = self.classes[copies[-1]].results(last)
         position = self.carried(copies)
-        same = self.tree.real(copies[0]) == self.tree.real(copies[-1])
+        same = self.tree.real(copies[-1]) == self.tree.real(copies[0]) != copies[-1]
         step = Step(
             results,
             types(last, results),
@@ -117,6 +126,8 @@ class Assembler:
         """The position of the input that is carried, or None where it is not that simple."""
         given = [self.classes[c].given(self.bodies[c]) for c in copies]
         varying = [i for i, column in enumerate(zip(*given, strict=True)) if len(set(column)) > 1]
+        if len(copies) == 1 and self.bodies[copies[0]].tensors:
+            return 0
         if len(varying) != 1:
             return None
         position = varying[0]
@@ -140,6 +151,20 @@ class Assembler:
             if not any(inside(rel, path) is not None for path in made):
                 body.makes[rel] = weight(parameter)
 
+    def sort_makes(self, body: Body) -> None:
+        """Put attributes in the order of their use."""
+        first: dict[str, int] = {}
+        for index, step in enumerate(body.steps):
+            for part in (*step.code, *([Member(step.over)] if step.over else [])):
+                if isinstance(part, Member | Stored):
+                    path = part.path if isinstance(part, Member) else part.name
+                    first.setdefault(inside(path, body.path) or path, index)
+        used = {
+            rel: min((i for path, i in first.items() if related(path, rel)), default=len(body.steps))
+            for rel in body.makes
+        }
+        body.makes = {rel: body.makes[rel] for rel in sorted(body.makes, key=lambda r: used[r])}
+
     def find_inputs(self, body: Body) -> None:
         """Tensors and weights from outside, in the order of their first use."""
         known = {value for step in body.steps for value in step.results}
@@ -159,6 +184,11 @@ class Assembler:
                 outside = (inside(name, body.path) is None for name in self.readers[value])
                 if value in wanted or (body.path != ROOT and any(outside)):
                     yield value
+
+
+def related(path: str, other: str) -> bool:
+    """Does one of them hold the other?"""
+    return path == other or path.startswith(f"{other}.") or other.startswith(f"{path}.")
 
 
 def arguments(given: list[Part]) -> tuple[Part, ...]:

@@ -6,13 +6,14 @@ from collections.abc import Iterator, Sequence
 
 from framework.exchange.torch_source.attributes import Paths, annotation, init_lines
 from framework.exchange.torch_source.code import REQUIRED, literal
-from framework.exchange.torch_source.flow import Statement, statements
-from framework.exchange.torch_source.names import identifier, prose
-from framework.exchange.torch_source.parts import Klass, Parameter
-from framework.exchange.torch_source.tree import ROOT
-from framework.exchange.torch_source.variables import Line, Variables
-from framework.exchange.torch_source.wrapping import docstring, wrapped
-from framework.ir.graph import Graph, Value
+from framework.exchange.torch_source.flow import Flow, Statement
+from framework.exchange.torch_source.klass import Klass
+from framework.exchange.torch_source.names import identifier, own_name, prose
+from framework.exchange.torch_source.parts import Parameter
+from framework.exchange.torch_source.tree import ROOT, inside
+from framework.exchange.torch_source.variables import Line, Variables, free
+from framework.exchange.torch_source.wrapping import WIDTH, docstring, wrapped
+from framework.ir.graph import Graph, Input, Value
 
 __all__ = ["ClassText"]
 
@@ -43,9 +44,14 @@ class ClassText:
         """What the block is, and where the model uses it."""
         if self.body.doc:
             return prose(self.body.doc)
-        paths = [body.path for body in self.klass.bodies]
+        paths = sorted((c.body.path for c in self.klass.copies), key=self.position)
         where = f"{paths[0]} to {paths[-1]}" if len(paths) > 3 else ", ".join(paths)
         return f"Block {prose(self.body.block)}: {prose(where)}."
+
+    def position(self, path: str) -> int:
+        """Where a scope begins in the model."""
+        names = (node.name for node in self.graph)
+        return next(i for i, name in enumerate(names) if inside(name, path) is not None)
 
     def root_doc(self) -> list[str]:
         """What the model is, and how it is used."""
@@ -73,9 +79,7 @@ class ClassText:
         lines.append("        super().__init__()")
         for name in self.klass.remembered:
             lines.append(f"        self.{name} = {name}")
-        for line in init_lines(self.klass.makes, self.paths, self.body.path):
-            lines += wrapped(line, 8)
-        return lines
+        return lines + init_lines(self.klass, self.paths)
 
     # ------------------------------------------------------------------ forward
 
@@ -85,11 +89,7 @@ class ClassText:
         out: list[tuple[Value | str, str]] = []
         wishes: list[Value | str] = [*self.body.tensors, *self.body.weights]
         for position, key in enumerate(wishes):
-            wish = self.wish(key, position)
-            name, number = wish, 1
-            while name in taken:
-                number += 1
-                name = f"{wish}_{number}"
+            name = free(self.wish(key, position), taken)
             taken.add(name)
             out.append((key, name))
         return out
@@ -98,10 +98,21 @@ class ClassText:
         """The name that an input would like to have."""
         if isinstance(key, str):
             return identifier(key)
-        if position == 0 and not self.root:
+        if self.root:
+            return identifier(key.node)
+        if position == 0:
             return "x"
-        parts = [part for part in key.node.split(".") if not part.isdecimal()]
-        return identifier(parts[-1] if parts else key.node)
+        labels = {self.label(copy.values[position]) for copy in self.klass.copies}
+        label = labels.pop()
+        return identifier(label) if label is not None and not labels else "y"
+
+    def label(self, value: Value) -> str | None:
+        """The id of a tensor's node, if a person gave it one."""
+        node = self.graph[value.node]
+        if isinstance(node.op, Input):
+            return node.name
+        parts = [part for part in node.name.split(".") if not part.isdecimal()]
+        return own_name(parts[-1], node.op.name) if parts else None
 
     def forward(self) -> list[str]:
         """The function."""
@@ -113,8 +124,11 @@ class ClassText:
         given += [f"{name}: int" for name, _ in self.klass.sizes]
         head = f"def forward({', '.join(['self', *given])}) -> {self.answer(outputs)}:"
         lines = [*wrapped(head, 4), *docstring(self.forward_doc(outputs), 8)]
+        seen = self.shape(self.body.tensors[0]) if self.body.tensors else ""
         for line in self.flow(outputs):
-            lines += wrapped(line.text, 12 if line.inner else 8, line.comment)
+            new = line.comment if line.comment != seen else ""
+            lines += wrapped(line.text, 12 if line.inner else 8, new)
+            seen = line.comment or seen
         return lines
 
     def answer(self, outputs: Sequence[Value]) -> str:
@@ -128,8 +142,12 @@ class ClassText:
         """Shapes of what goes in and comes out."""
         if not self.root:
             given = ", ".join(self.shape(value) for value in self.body.tensors)
-            return [f"{given} -> {', '.join(map(self.shape, outputs))}.".lstrip()]
-        out = ["The results by name." if len(outputs) > 1 else "The result by its name.", ""]
+            results = ", ".join(map(self.shape, outputs))
+            whole = f"{given} -> {results}.".lstrip()
+            return [whole] if len(whole) <= WIDTH - 14 else [given, f"-> {results}."]
+        names = [name for _, name in self.inputs]
+        first = f"From {' and '.join(names)} to " if names else "Gives "
+        out = [f"{first}{prose(' and '.join(self.graph.outputs))}.", ""]
         for key, name in self.inputs:
             node = self.graph[key.node] if isinstance(key, Value) else None
             if node is not None:
@@ -141,7 +159,8 @@ class ClassText:
 
     def flow(self, outputs: Sequence[Value]) -> Iterator[Line]:
         """The lines of the function."""
-        listed = statements(self.klass.steps, outputs, self.shape)
+        flow = Flow(self.shape, self.body.tensors)
+        listed = flow.statements(self.klass.steps, outputs, self.klass.runs)
         last = listed[-1] if listed else None
         direct = last is not None and len(outputs) == 1 and returned(last, outputs[0])
         variables = Variables(dict(self.inputs), self.paths, self.body.path)
@@ -163,7 +182,7 @@ class ClassText:
 def returned(statement: Statement, output: Value) -> bool:
     """May the last statement be written behind ``return``?"""
     step = statement.step
-    return step.results == (output,) and step.loop is None
+    return step.results == (output,) and statement.plain
 
 
 def argument(parameter: Parameter) -> str:

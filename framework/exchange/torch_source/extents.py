@@ -11,8 +11,9 @@ from dataclasses import replace
 from typing import Any
 
 from framework.exchange.torch_source.code import Code, Device, Extent, Part, Tensor
+from framework.exchange.torch_source.klass import Klass
 from framework.exchange.torch_source.names import Names, identifier
-from framework.exchange.torch_source.parts import Klass, Step, tensors_in
+from framework.exchange.torch_source.parts import Step, tensors_in
 from framework.exchange.torch_source.tree import ROOT
 from framework.ir.dims import Dim, Size, product
 from framework.ir.graph import Graph, Value
@@ -37,8 +38,7 @@ class Finder:
         self.klass = klass
         self.graph = graph
         self.body = klass.template
-        self.values = self.body.values()
-        self.by_copy = [body.values() for body in klass.bodies]
+        self.numbers = self.body.numbers()
         self.last_use = {v: i for i, step in enumerate(klass.steps) for v in tensors_in(step.code)}
         self.names = Names(name for name, _ in klass.sizes)
 
@@ -71,37 +71,37 @@ class Finder:
 
     def extent(self, index: int, place: int, part: Extent) -> Code:
         """One size as code."""
-        sizes = [self.size_at(number, index, place) for number in range(len(self.klass.bodies))]
-        if all(isinstance(size, int) for size in sizes) and len(set(sizes)) == 1:
-            return (str(sizes[0]),)
-        found = self.axis(index, sizes) or self.formula(index, sizes)
+        sizes = [self.size_at(copy.steps[index], place) for copy in self.klass.copies]
+        known = [size for size in sizes if size is not None]
+        if all(isinstance(size, int) for size in known) and len(set(known)) == 1:
+            return (str(known[0]),)
+        found = self.axis(index, sizes) or self.formula(index, known)
         if found is not None:
             return found
         if self.body.path == ROOT:
-            raise Unknown(f"the size {sizes[0]} follows from no tensor that is there before")
-        return (self.given(part.role, tuple(sizes)),)
+            raise Unknown(f"the size {known[0]} follows from no tensor that is there before")
+        filled = tuple(known[0] if size is None else size for size in sizes)
+        return (self.given(part.role, filled),)
 
-    def size_at(self, number: int, index: int, place: int) -> Size:
-        """The size at a place in one copy."""
-        part = self.klass.bodies[number].steps[index].code[place]
-        return part.size if isinstance(part, Extent) else 0
+    def size_at(self, step: Step | None, place: int) -> Size | None:
+        """The size at a place in one copy; None where the copy lacks the step."""
+        part = None if step is None else step.code[place]
+        return part.size if isinstance(part, Extent) else None
 
     def shapes(self, value: Value) -> list[tuple[Size, ...]]:
         """The shapes of a tensor in all copies."""
-        number = self.values.index(value)
-        pairs = zip(self.klass.bodies, self.by_copy, strict=True)
-        return [body.types[values[number]].shape for body, values in pairs]
+        return self.klass.shapes(self.numbers[value])
 
-    def axis(self, index: int, sizes: Sequence[Size]) -> Code | None:
+    def axis(self, index: int, sizes: Sequence[Size | None]) -> Code | None:
         """The axis of a tensor that has this size in every copy, or two axes together."""
         for value in self.candidates(index):
             for axis, column in enumerate(columns(self.shapes(value))):
-                if list(column) == list(sizes):
+                if agree(column, sizes):
                     return (Tensor(value), f".shape[{axis}]")
         for value in self.candidates(index):
             shapes = self.shapes(value)
             for axis in range(min(map(len, shapes)) - 1):
-                if [product(shape[axis : axis + 2]) for shape in shapes] == list(sizes):
+                if agree([product(shape[axis : axis + 2]) for shape in shapes], sizes):
                     code = (Tensor(value), f".shape[{axis}] * ")
                     return ("(", *code, Tensor(value), f".shape[{axis + 1}])")
         return None
@@ -121,7 +121,7 @@ class Finder:
     def symbol(self, index: int, name: str) -> Code | None:
         """A symbol: an axis that is it, or one that it can be solved from."""
         wanted = self.graph.symbols[name]
-        return self.axis(index, [wanted] * len(self.klass.bodies)) or self.solved(index, name)
+        return self.axis(index, [wanted] * len(self.klass.copies)) or self.solved(index, name)
 
     def solved(self, index: int, name: str) -> Code | None:
         """From an axis ``k*v + c`` of a symbol that stands for ``m*v``."""
@@ -146,6 +146,11 @@ class Finder:
         name = self.names.new(identifier(role))
         self.klass.sizes.append((name, sizes))
         return name
+
+
+def agree(have: Sequence[Size], wanted: Sequence[Size | None]) -> bool:
+    """Are the sizes equal in every copy that has the step?"""
+    return all(w is None or h == w for h, w in zip(have, wanted, strict=True))
 
 
 def columns(shapes: Sequence[tuple[Size, ...]]) -> Iterator[tuple[Size, ...]]:

@@ -9,72 +9,128 @@ from dataclasses import dataclass, replace
 
 from framework.exchange.torch_source.code import Code, Member, Part, Stored, Tensor
 from framework.exchange.torch_source.parts import Step, tensors_in
+from framework.exchange.torch_source.variants import Run
 from framework.ir.graph import Value
 
-__all__ = ["Statement", "statements"]
+__all__ = ["Flow", "Statement"]
 
 LONGEST = 64
 DEEPEST = 4
+EXCHANGEABLE = (" + ", " * ")
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A step with all that was put into it; ``shape`` describes its results."""
+    """A step with all that was put into it; ``shapes`` describe its results.
+
+    With a ``condition`` it stands for the statements in ``inner``; without them the result is
+    ``given``.
+    """
 
     step: Step
     shapes: tuple[str, ...]
-    again: bool = False
+    condition: str | None = None
+    inner: tuple[Statement, ...] = ()
+    given: Value | None = None
 
     @property
     def code(self) -> Code:
         """Its expression."""
         return self.step.code
 
+    @property
+    def plain(self) -> bool:
+        """Is it one expression, neither a loop nor a condition?"""
+        return self.step.loop is None and self.condition is None
 
-def statements(
-    steps: Sequence[Step],
-    outputs: Sequence[Value],
-    shape_of: Callable[[Value], str],
-) -> list[Statement]:
-    """What forward says, line by line, without what nobody uses."""
-    live = alive(steps, outputs)
-    uses = Counter(value for step in live for value in reads(step))
+    def reads(self) -> list[Value]:
+        """The tensors that it needs."""
+        if self.condition is None:
+            looped = [] if self.step.loop is None else [self.step.loop]
+            listed = tensors_in(self.code)
+            return listed + [value for value in looped if value not in listed]
+        own = {value for statement in self.inner for value in statement.step.results}
+        found = [v for s in self.inner for v in s.reads() if v not in own]
+        return found if self.given is None else [*found, self.given]
+
+
+class Flow:
+    """The statements of a forward function, without what nobody uses."""
+
+    def __init__(self, shape_of: Callable[[Value], str], given: Sequence[Value]) -> None:
+        self.shape_of = shape_of
+        self.ages = {value: -1 for value in given}
+
+    def statements(
+        self,
+        steps: Sequence[Step],
+        outputs: Sequence[Value],
+        runs: Sequence[tuple[Run, str]] = (),
+    ) -> list[Statement]:
+        """What forward says, line by line."""
+        starts = {run.start: (run, condition) for run, condition in runs}
+        listed: list[Statement] = []
+        index = 0
+        while index < len(steps):
+            if index in starts:
+                run, condition = starts[index]
+                listed.append(self.optional(steps[index : run.stop], run, condition))
+                index = run.stop
+            else:
+                listed.append(self.single(steps[index], index))
+                index += 1
+        return folded(alive(listed, outputs), outputs)
+
+    def single(self, step: Step, index: int) -> Statement:
+        """One step; of two that may change places, what was there first stands first."""
+        self.ages.update(dict.fromkeys(step.results, index))
+        match step.code:
+            case (Tensor() as left, str() as sign, Tensor() as right) if sign in EXCHANGEABLE:
+                if self.ages.get(left.value, 0) > self.ages.get(right.value, 0):
+                    step = replace(step, code=(right, sign, left))
+        return Statement(step, tuple(self.shape_of(value) for value in step.results))
+
+    def optional(self, steps: Sequence[Step], run: Run, condition: str) -> Statement:
+        """Steps under a condition."""
+        inner = Flow(self.shape_of, list(self.ages)).statements(steps, [run.result])
+        last = inner[-1]
+        self.ages[run.result] = len(self.ages)
+        step = replace(last.step, results=(run.result,), code=())
+        return Statement(step, last.shapes, condition, tuple(inner), run.given)
+
+
+def alive(listed: Sequence[Statement], outputs: Sequence[Value]) -> list[Statement]:
+    """The statements that the outputs need."""
+    wanted = set(outputs)
+    found: list[Statement] = []
+    for statement in reversed(listed):
+        if wanted.intersection(statement.step.results):
+            found.append(statement)
+            wanted.update(statement.reads())
+    return found[::-1]
+
+
+def folded(listed: Sequence[Statement], outputs: Sequence[Value]) -> list[Statement]:
+    """Statements inside those that are the only ones to need them."""
+    uses = Counter(value for statement in listed for value in statement.reads())
     uses.update(outputs)
     out: list[Statement] = []
-    for step in live:
-        statement = Statement(step, tuple(shape_of(value) for value in step.results))
+    for each in listed:
+        statement = each
         while out and fits_into(out[-1], statement, uses):
             statement = joined(out.pop(), statement)
         out.append(statement)
     return out
 
 
-def reads(step: Step) -> list[Value]:
-    """The tensors that a step needs."""
-    looped = [step.loop] if step.loop is not None else []
-    return tensors_in(step.code) + [v for v in looped if v not in tensors_in(step.code)]
-
-
-def alive(steps: Sequence[Step], outputs: Sequence[Value]) -> list[Step]:
-    """The steps that the outputs need."""
-    wanted = set(outputs)
-    found: list[Step] = []
-    for step in reversed(steps):
-        if wanted.intersection(step.results):
-            found.append(step)
-            wanted.update(reads(step))
-    return found[::-1]
-
-
 def fits_into(first: Statement, second: Statement, uses: Counter[Value]) -> bool:
     """May the first be written inside the second?  Only where that is still easy to read."""
     results = first.step.results
+    if not (first.plain and second.plain) or first.step.doc is not None:
+        return False
     if len(results) != 1 or uses[results[0]] != 1 or results[0] not in tensors_in(second.code):
         return False
-    if first.step.loop is not None or second.step.loop is not None or first.step.doc is not None:
-        return False
-    both = joined(first, second)
-    text = sketch(both.code)
+    text = sketch(joined(first, second).code)
     light = len(first.code) == 1 and not isinstance(first.code[0], str)
     same = first.shapes == second.shapes or light
     return same and len(text) <= LONGEST and depth(text) <= DEEPEST

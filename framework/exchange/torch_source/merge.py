@@ -11,6 +11,7 @@ from framework.exchange.torch_source.code import (
     MISSING,
     REQUIRED,
     Argument,
+    Extent,
     Make,
     Member,
     Number,
@@ -19,8 +20,9 @@ from framework.exchange.torch_source.code import (
     Tensor,
     literal,
 )
+from framework.exchange.torch_source.klass import Klass
 from framework.exchange.torch_source.names import Names, identifier
-from framework.exchange.torch_source.parts import LEADING, Klass, Parameter, Step
+from framework.exchange.torch_source.parts import LEADING, Parameter, Step
 from framework.exchange.torch_source.variants import Copy, Run, members_of, runs_of
 
 __all__ = ["merged", "typed"]
@@ -89,17 +91,24 @@ class Binder:
         self.leader = copies[0].body
         self.parameters: list[Parameter] = []
         self.remembered: list[str] = []
+        self.complete: list[tuple[Any, ...]] = []
         attributes = (identifier(rel.split(".")[0]) for rel in self.leader.makes)
         self.names = Names((*attributes, "training", "forward"))
 
     def find_complete(self) -> None:
-        """Bind first what every copy has, so that gaps can join it."""
+        """Look first at what every copy has, so that gaps can join it."""
         for rel in self.leader.makes:
             if all(rel in copy.body.makes for copy in self.copies):
                 self.make(rel)
         for index in range(len(self.leader.steps)):
             if all(copy.steps[index] is not None for copy in self.copies):
                 self.step(index)
+        self.complete = [parameter.values for parameter in self.parameters]
+        for number in range(len(self.leader.tensors)):
+            shapes = [copy.body.types[copy.values[number]].shape for copy in self.copies]
+            self.complete += [column for column in zip(*shapes, strict=False) if whole(column)]
+        self.names.taken -= {parameter.name for parameter in self.parameters}
+        self.parameters, self.remembered = [], []
 
     # ------------------------------------------------------------------ attributes
 
@@ -149,9 +158,11 @@ class Binder:
 
     def part(self, first: Part, parts: Sequence[Part | None]) -> Part:
         """A number as text; everything else as it is in the first copy."""
-        if not isinstance(first, Number):
+        if isinstance(first, Extent) and not settled(parts):
             return first
-        values = tuple(part.value if isinstance(part, Number) else MISSING for part in parts)
+        if not isinstance(first, Number | Extent):
+            return first
+        values = tuple(value_of(part) for part in parts)
         value = self.bound(values, first.role, first.role)
         return literal(value) if not isinstance(value, Raw) else self.remember(value)
 
@@ -176,6 +187,9 @@ class Binder:
         wish = identifier(role)
         if wish in self.names.taken:
             wish = identifier(f"{owner.split('.')[0]}_{role}")
+        for column in self.complete:
+            if all(typed(column[i]) == key for i, key in known.items()):
+                return self.declare(wish, column)
         filler = values[next(iter(known))]
         return self.declare(wish, tuple(filler if v is MISSING else v for v in values))
 
@@ -191,6 +205,23 @@ class Binder:
             if parameter.values == there and parameter.name.startswith("with_"):
                 return parameter.name
         return self.declare(identifier(wish), there).text
+
+
+def value_of(part: Part | None) -> Any:
+    """The number that a part stands for."""
+    if isinstance(part, Extent):
+        return part.size
+    return part.value if isinstance(part, Number) else MISSING
+
+
+def settled(parts: Sequence[Part | None]) -> bool:
+    """Is a size a number in every copy?"""
+    return all(isinstance(part.size, int) for part in parts if isinstance(part, Extent))
+
+
+def whole(column: Sequence[Any]) -> bool:
+    """Are all these sizes numbers?"""
+    return all(isinstance(size, int) for size in column)
 
 
 def uniform(items: tuple[Make, ...]) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from framework.exchange.torch_source.extents import columns
+from framework.exchange.torch_source.klass import Klass
 from framework.exchange.torch_source.names import prose
-from framework.exchange.torch_source.parts import Klass
 from framework.ir.dims import Size, ceildiv
 
 __all__ = ["comments"]
@@ -25,11 +25,7 @@ class Describer:
 
     def __init__(self, klass: Klass) -> None:
         self.klass = klass
-        values = [body.values() for body in klass.bodies]
-        self.shapes = [
-            [body.types[v[n]].shape for body, v in zip(klass.bodies, values, strict=True)]
-            for n in range(len(values[0]))
-        ]
+        self.shapes = [klass.shapes(number) for number in range(len(klass.copies[0].values))]
         self.letters: dict[str, tuple[Size, ...]] = {}
         self.arguments = {
             p.name: p.values for p in klass.parameters if all(type(v) is int for v in p.values)

@@ -86,6 +86,24 @@ class Tree:
             found[path] = 1 + max((found[child] for child in self.children[path]), default=-1)
         return found
 
+    def ranks(self) -> dict[str, int]:
+        """A number for each scope, above those of all blocks that it or its twins use.
+
+        Where blocks contain each other, as only names by hand can make it seem, it is the height.
+        """
+        inner: dict[str, set[str]] = defaultdict(set)
+        for path, children in self.children.items():
+            if path != ROOT:
+                inner[self.scopes[path].block].update(self.scopes[c].block for c in children)
+        ranks = {scope.block: 0 for scope in self.scopes.values()}
+        for _ in range(len(ranks) + 1):
+            old = dict(ranks)
+            for block, used in inner.items():
+                ranks[block] = max((old[other] + 1 for other in used), default=0)
+            if ranks == old:
+                return {path: ranks[scope.block] for path, scope in self.scopes.items()}
+        return self.heights
+
     def contents(self, path: str) -> Iterator[Node | str]:
         """Nodes and inner scopes of a scope, in order."""
         last = None

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 
 from framework.exchange.torch_source.attributes import Paths
 from framework.exchange.torch_source.code import Code, Member, Part, Stored, Tensor
-from framework.exchange.torch_source.flow import Statement, reads
+from framework.exchange.torch_source.flow import Statement
 from framework.exchange.torch_source.names import identifier, prose
 from framework.ir.graph import Value
 
-__all__ = ["Line", "Variables"]
+__all__ = ["Line", "Variables", "free"]
 
 STREAM = ("x", "y", "z")
+LOOPED = "block"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +31,12 @@ class Line:
 
 
 class Variables:
-    """Variables of one forward function."""
+    """Variables of one forward function; ``last`` says which statement needs a tensor last."""
 
     def __init__(self, given: Mapping[Value | str, str], paths: Paths, scope: str) -> None:
         self.names = {key: name for key, name in given.items() if isinstance(key, Value)}
         self.weights = {key: name for key, name in given.items() if isinstance(key, str)}
-        self.inputs = set(given.values())
+        self.last: dict[Value, int] = {}
         self.paths = paths
         self.scope = scope
 
@@ -43,30 +44,32 @@ class Variables:
         self, statements: Sequence[Statement], outputs: Sequence[Value], count: int
     ) -> list[Line]:
         """The lines of the first ``count`` statements; the others stand behind the return."""
-        last = {value: i for i, s in enumerate(statements) for value in reads(s.step)}
-        last.update((value, len(statements)) for value in outputs)
+        self.last = {value: i for i, s in enumerate(statements) for value in s.reads()}
+        self.last.update((value, len(statements)) for value in outputs)
         out: list[Line] = []
         for index, statement in enumerate(statements[:count]):
-            out += self.statement(statement, index, last)
+            busy = {n for v, n in self.names.items() if self.last.get(v, -1) > index}
+            busy.update(self.weights.values(), [LOOPED])
+            out += self.statement(statement, index, busy)
         return out
 
-    def statement(self, statement: Statement, index: int, last: Mapping[Value, int]) -> list[Line]:
+    def statement(self, statement: Statement, index: int, busy: set[str]) -> list[Line]:
         """One statement."""
         step = statement.step
-        busy = {n for v, n in self.names.items() if last.get(v, -1) > index} | {"block"}
-        busy.update(self.weights.values())
         notes = [Line(f"# {prose(step.doc)}")] if step.doc else []
         if step.loop is not None:
-            return notes + self.loop(statement, busy)
+            return notes + self.loop(statement, step.loop, busy)
+        if statement.given is not None:
+            return self.optional(statement, statement.given, busy)
         text = self.text(step.code)
         targets: list[str] = []
         for value in step.results:
-            needed = last.get(value, -1) > index
-            name = self.choose(statement, busy, last[value] > index + 1) if needed else "_"
-            targets.append(name)
-            busy.add(name)
+            lasting = self.last.get(value, -1) - index
+            targets.append(self.choose(statement, busy, lasting > 1) if lasting > 0 else "_")
+            busy.add(targets[-1])
         self.names.update(zip(step.results, targets, strict=True))
-        comment = ", ".join(statement.shapes)
+        shapes = zip(statement.shapes, targets, strict=True)
+        comment = ", ".join(shape for shape, target in shapes if target != "_")
         return [*notes, Line(f"{', '.join(targets)} = {text}", comment)]
 
     def choose(self, statement: Statement, busy: set[str], lasting: bool) -> str:
@@ -74,31 +77,50 @@ class Variables:
         label = statement.step.label
         if label is not None and lasting:
             return free(identifier(label), busy)
-        return next((name for name in STREAM if name not in busy), None) or free(
-            identifier(label or "part"), busy
-        )
+        wish = next((name for name in STREAM if name not in busy), None)
+        return free(identifier(label or "part"), busy) if wish is None else wish
 
-    def loop(self, statement: Statement, busy: set[str]) -> list[Line]:
+    def carry(
+        self, statement: Statement, value: Value, busy: set[str]
+    ) -> tuple[str, list[Line]]:
+        """A variable that holds the value and may be changed."""
+        have = self.names[value]
+        if have in STREAM and have not in busy:
+            return have, []
+        target = self.choose(statement, busy, lasting=False)
+        return target, [Line(f"{target} = {have}")]
+
+    def loop(self, statement: Statement, value: Value, busy: set[str]) -> list[Line]:
         """Modules one after the other, each on what the one before gave."""
-        step = statement.step
-        value, path = step.loop, step.over
-        if value is None or path is None:
-            return []
-        carried = self.names[value]
-        target = carried
-        if carried in busy or carried not in STREAM:
-            target = self.choose(statement, busy, lasting=False)
-        out = [Line(f"{target} = {carried}")] if target != carried else []
+        step, carried = statement.step, self.names[value]
+        target, out = self.carry(statement, value, busy)
         self.names[value] = target
         inner = self.text(step.code)
         self.names[value] = carried
         self.names[step.results[0]] = target
-        over = self.paths.text(path, self.scope)
-        item, head = "block", f"for block in {over}:"
+        over = self.paths.text(step.over or "", self.scope)
+        item, head = LOOPED, f"for {LOOPED} in {over}:"
         if step.times is not None:
             item, head = over, f"for _ in range({step.times}):"
         body = Line(f"{target} = {item}{inner}", ", ".join(statement.shapes), inner=True)
         return [*out, Line(head), body]
+
+    def optional(self, statement: Statement, given: Value, busy: set[str]) -> list[Line]:
+        """Statements under a condition; the last one writes what holds the given value."""
+        target, out = self.carry(statement, given, busy)
+        out.append(Line(f"if {statement.condition}:"))
+        inner = statement.inner
+        for number, one in enumerate(inner[:-1]):
+            later = {self.names[v] for s in inner[number + 1 :] for v in s.reads() if v in self.names}
+            made = one.step.results[0]
+            name = next(n for n in (*STREAM, "part") if n not in busy | later or n == "part")
+            text = self.text(one.code)
+            self.names[made] = name
+            out.append(Line(f"{name} = {text}", ", ".join(one.shapes), inner=True))
+        text = self.text(inner[-1].code)
+        out.append(Line(f"{target} = {text}", ", ".join(statement.shapes), inner=True))
+        self.names[statement.step.results[0]] = target
+        return out
 
     # ------------------------------------------------------------------ text
 

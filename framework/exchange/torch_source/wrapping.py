@@ -9,6 +9,7 @@ __all__ = ["WIDTH", "docstring", "wrapped"]
 
 WIDTH = 100
 INDENT = 4
+CLAUSES = (" for ", " if ", " else ")
 
 
 def wrapped(text: str, indent: int, comment: str = "") -> list[str]:
@@ -32,18 +33,32 @@ def exploded(text: str, indent: int, end: str = "") -> list[str]:
     span = last_bracket(text)
     if len(line) <= WIDTH or span is None:
         return [line]
+    target, sign, value = text.partition(" = ")
+    if sign and len(clauses(value)) > 1:
+        return [*exploded(f"{target} = ({value})", indent, end)]
     head, body, tail = text[: span[0] + 1], text[span[0] + 1 : span[1]], text[span[1] :]
-    inner = " " * (indent + INDENT) + body
+    return [" " * indent + head, *inside(body, indent + INDENT), " " * indent + tail + end]
+
+
+def inside(body: str, indent: int) -> list[str]:
+    """What stands between brackets: on one line, or one line for each part."""
+    if indent + len(body) <= WIDTH:
+        return [" " * indent + body]
     pieces = split(body)
-    out = [" " * indent + head]
-    if len(inner) <= WIDTH:
-        out.append(inner)
-    elif len(pieces) == 1:
-        out += exploded(body, indent + INDENT)
-    else:
-        for piece in pieces:
-            out += exploded(piece, indent + INDENT, ",")
-    return [*out, " " * indent + tail + end]
+    if len(pieces) > 1:
+        return [line for piece in pieces for line in exploded(piece, indent, ",")]
+    return [line for clause in clauses(body) for line in exploded(clause, indent)]
+
+
+def clauses(text: str) -> list[str]:
+    """The parts of a choice or a comprehension: each but the first begins with its word."""
+    parts, start, level = [], 0, 0
+    for index, character in tokens(text):
+        level += (character in "([{") - (character in ")]}")
+        if level == 0 and text.startswith(CLAUSES, index):
+            parts.append(text[start:index])
+            start = index + 1
+    return [*parts, text[start:]]
 
 
 def last_bracket(text: str) -> tuple[int, int] | None:
