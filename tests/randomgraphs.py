@@ -76,7 +76,9 @@ def step(net: Builder, line: Line, x: Value, y: Value, tied: list[str]) -> list[
         case "split":
             node = net.add("split", x, axis=-1, parts=2)
             first, second = net.outputs_of(node)
-            return [net.add("concat", *((second, first), (second, second))[line.number % 2], axis=2)]
+            return [
+                net.add("concat", *((second, first), (second, second))[line.number % 2], axis=2)
+            ]
         case "parameter":
             return [net.add("add", x, net.add("parameter", shape=[1, 1, 4]))]
         case "attention":

@@ -39,7 +39,8 @@ def test_without_folding_every_node_has_its_line():
     model = fw.load("resnet18")
     written = write(model.ir, fold=False)
     check_same(model.ir, written)
-    assert "blocks:" not in written.text and "repeat" not in written.text
+    assert "blocks:" not in written.text
+    assert "repeat" not in written.text
 
 
 @given(parts, st.booleans(), st.lists(st.integers(1, 6), min_size=1, max_size=3), st.integers(1, 2))

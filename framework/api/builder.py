@@ -202,8 +202,13 @@ def frozen(value: Any, attribute: Attribute) -> Any:
     """Lists become tuples, as operators want them; an open mapping becomes pairs."""
     if attribute.kind.name == "named" and isinstance(value, dict):
         return tuple(value.items())
-    if isinstance(value, Iterable) and not isinstance(value, str | bytes):
-        return tuple(frozen(item, attribute) for item in value)
     if attribute.kind.name == "ints" and isinstance(value, int):
         return (value,)
+    return tuples(value)
+
+
+def tuples(value: Any) -> Any:
+    """Lists as tuples, all the way down."""
+    if isinstance(value, Iterable) and not isinstance(value, str | bytes):
+        return tuple(tuples(item) for item in value)
     return value

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from framework.api.engine import Engine
 from framework.api.inputs import InputReader, by_name, check_names, described, types_text
 from framework.api.read import check, label_file
 from framework.api.run import Run
@@ -50,6 +52,7 @@ class Model:
         self.document = document
         self.path = path
         self.seed = seed
+        self.engine = Engine()
         self._stored = StoredWeights(graph, document, weights, seed)
 
     def __repr__(self) -> str:
@@ -105,6 +108,16 @@ class Model:
 
         self.check_sizes(sizes)
         return shape_table(self.ir, sizes)
+
+    def after(self, name: str) -> Model:
+        """The model as it is after the pass called ``name``, to look at or to draw.
+
+        >>> model.after("fuse").draw("fused.svg")
+        """
+        from framework.passes.pipeline import after
+        from framework.passes.presentable import presentable
+
+        return Model(presentable(after(self.ir, name)), seed=self.seed)
 
     def check(self) -> list[Problem]:
         """All problems of the model's file as it is now; [] when it is fine."""
@@ -226,9 +239,15 @@ class Model:
     @cached_property
     def session(self) -> Session:
         """The session that runs the model; plans are cached in it."""
-        from framework.runtime.session import Session
+        return self.engine.session(self.ir, self.weights)
 
-        return Session(self.ir, self.weights)
+    def set_engine(self, **options: Any) -> None:
+        """Change how the model is run: threads, precision, optimize, memory_limit (see `Engine`).
+
+        >>> model.set_engine(threads=1, precision="fast")
+        """
+        self.engine = replace(self.engine, **options)
+        self.__dict__.pop("session", None)
 
     def example_inputs(
         self, sizes: Mapping[str, int] | None = None, seed: int | None = None

@@ -67,6 +67,9 @@ def check_files(document: Document, report: Report) -> None:
         from framework.draw.hints import read_hints
 
         report.attempt(document.draw.place, read_hints, document.draw)
+    stored = document.weights
+    if stored is not None and stored.file is not None and stored.package is None:
+        report.attempt(stored.place, inside, document, stored.file, "weights")
     if document.weights is not None and document.weights.names:
         from framework.runtime.names import parse_patterns
 
@@ -75,10 +78,16 @@ def check_files(document: Document, report: Report) -> None:
 
 def label_file(document: Document, text: str) -> Path:
     """The file of an output's labels, which must lie in the model's folder."""
+    path = inside(document, text, "labels")
+    if not path.is_file():
+        raise Mistake(f"there is no label file '{text}'", code="labels")
+    return path
+
+
+def inside(document: Document, text: str, code: str) -> Path:
+    """The path of a file that must lie in the model's folder, whether it is there or not."""
     folder = document.folder().resolve()
     path = (folder / text).resolve()
     if not path.is_relative_to(folder):
-        raise Mistake(f"'{text}' leaves the folder of the model", code="labels")
-    if not path.is_file():
-        raise Mistake(f"there is no label file '{text}'", code="labels")
+        raise Mistake(f"'{text}' leaves the folder of the model", code=code)
     return path

@@ -18,6 +18,7 @@ examples:
   framework draw resnet18 --focus layer2 -o layer2.svg   the inside of one block
   framework draw lenet_vgg --level 2 --wrap 3 -o lenet.png
   framework draw vit --dims B=8 -o vit.html              numbers instead of symbols
+  framework draw vit --after fuse -o fused.svg           what the engine runs
   framework draw vit --style my.yaml -o vit.tex          your own colours
 
 formats: .svg .png .pdf .pptx .tex (TikZ) .mmd (Mermaid) .dot .html (interactive, offline)
@@ -47,6 +48,7 @@ def configure(parser: Parser) -> None:
     add("--no-legend", action="store_true", help="leave out the legend")
     add("--lean", action="store_true", default=None, help="leave out the facts of operators")
     add("--show", default="", metavar="WORDS", help="params,macs: further lines in every box")
+    add("--after", metavar="PASS", help="what the engine makes of the model, e.g. fuse")
     add("--title", help="title of the figure")
     add("--text", choices=("live", "outline"), default="live", help="text of .svg: as paths")
     add("--build", action="store_true", help=".pptx: one slide for each step")
@@ -56,6 +58,7 @@ def configure(parser: Parser) -> None:
 def execute(options: Namespace) -> int:
     """Draw, write every file, and say what was chosen."""
     model = load(options.graph, **settings_of(options.set))
+    model = model if options.after is None else model.after(options.after)
     sizes: dict[str, int] | bool = checked_sizes(model, options.dims)
     if not sizes:
         sizes = options.concrete

@@ -25,9 +25,13 @@ from framework.errors import FrameworkError, InputError, did_you_mean
 COMMANDS = {
     "run": "run a model on files or on random input",
     "check": "list all mistakes of model files",
+    "fmt": "model files in canonical form, comments kept",
     "shapes": "sizes, parameters and work of every node",
     "draw": "a figure for a slide, a paper or the web",
+    "plan": "what the engine makes of a model: passes, calls, memory",
     "ops": "the operators: list them, or explain one",
+    "explain": "how a node came to its shape, or what a problem's code means",
+    "schema": "the JSON Schema of model files, for editors",
     "export": "a model as ONNX, or as PyTorch source",
     "import": "an ONNX model as YAML, with its weights beside it",
     "pull": "fetch the real weights of a bundled model",

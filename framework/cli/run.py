@@ -11,12 +11,14 @@ from framework.api.model import Model
 from framework.api.run import Run
 from framework.cli.output import say, say_json, watched
 from framework.cli.parsing import Parser, add_model, checked_sizes, natural, settings_of
+from framework.cli.runbatches import HELP, add_batches, expanded, is_stream
+from framework.cli.runbatches import execute as execute_batches
 from framework.cli.runreport import as_dict, show_run
 from framework.errors import InputError, did_you_mean
 from framework.ir.op import Array
 from framework.runtime.npz import write_npz
 
-EXAMPLES = """\
+EXAMPLES = f"""\
 examples:
   framework run vit                        on random input
   framework run efficientnet_lite0 --input photo.jpg
@@ -25,7 +27,8 @@ examples:
   framework run my_model.yaml --weights trained.safetensors --set depth=6 --check-finite
 
 A picture becomes a tensor as the model's `from:` says.  `--input a.jpg b.jpg` makes a batch.
-"""
+
+{HELP}"""
 
 
 def configure(parser: Parser) -> None:
@@ -42,7 +45,13 @@ def configure(parser: Parser) -> None:
     )
     add("--weights", metavar="FILE", help="a .safetensors, .npz or .pth file")
     add("--seed", type=natural, default=0, metavar="N", help="of random weights and inputs")
-    add("--output", metavar="FILE", help="write outputs and kept values to this .npz file")
+    add(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="write outputs and kept values to this .npz file; for many files see below",
+    )
+    add_batches(parser)
     add(
         "--keep",
         nargs="+",
@@ -63,15 +72,19 @@ def configure(parser: Parser) -> None:
 
 def execute(options: Namespace) -> int:
     """Run the model and print what came out."""
-    if options.output is not None:
+    stream = is_stream(options)
+    if options.output is not None and not stream:
         check_output(Path(options.output))
     settings = settings_of(options.set)
     model = load(options.graph, weights=options.weights, seed=options.seed, **settings)
     sizes = checked_sizes(model, options.dims)
-    inputs = inputs_of(model, options.input)
+    files = inputs_of(model, options.input)
+    inputs = {name: found[0] if len(found) == 1 else found for name, found in files.items()}
     if inputs and sizes:
         hint = "leave --dims out: the inputs that you give have their own sizes"
         raise InputError(f"--dims: {', '.join(sizes)} is for random inputs\n  hint: {hint}")
+    if stream:
+        return execute_batches(model, options, files)
     with watched("weights") as advance:
         run = model.run(
             inputs,
@@ -100,13 +113,13 @@ def check_output(path: Path) -> None:
         raise InputError(f"--output: {path}: {what}")
 
 
-def inputs_of(model: Model, texts: list[str]) -> dict[str, object]:
+def inputs_of(model: Model, texts: list[str]) -> dict[str, list[str]]:
     """``--input`` by name; a name that occurs again adds to the batch."""
     found: dict[str, list[str]] = {}
     for text in texts:
         for name, file in named(model, text):
-            found.setdefault(name, []).append(file)
-    return {name: files[0] if len(files) == 1 else files for name, files in found.items()}
+            found.setdefault(name, []).extend(expanded(name, file))
+    return found
 
 
 def named(model: Model, text: str) -> list[tuple[str, str]]:

@@ -71,6 +71,8 @@ def capitals(word: str) -> str:
 
 def op_words(op: Op) -> str:
     """An operator's usual name."""
+    if op.parts:
+        return " + ".join(NAMES.get(part.name, part.name) for part in op.parts)
     return NAMES[op.name] if op.name in NAMES else words(op.name)
 
 
@@ -78,7 +80,8 @@ def is_generated(node: Node) -> bool:
     """Is the node named after its operator, because the model gives it no id?"""
     last = node.name.rpartition(".")[2]
     head, _, number = last.rpartition("_")
-    return last == node.op.name or (head == node.op.name and number.isdigit())
+    names = {node.op.name, *(part.name for part in node.op.parts)}
+    return last in names or (head in names and number.isdigit())
 
 
 def sizes_text(shape: Iterable[Size]) -> str:
@@ -98,13 +101,15 @@ def window_text(op: Op, rank: int) -> str | None:
 def op_title(node: Node, inputs: Sequence[TensorType]) -> str:
     """Name with its window: ``Conv 3×3``."""
     rank = inputs[0].rank - 2 if inputs else 2
-    window = window_text(node.op, rank)
-    return f"{op_words(node.op)} {window}" if window else op_words(node.op)
+    first, *others = node.op.parts or (node.op,)
+    window = window_text(first, rank)
+    title = f"{op_words(first)} {window}" if window else op_words(first)
+    return " + ".join([title, *(NAMES.get(part.name, part.name) for part in others)])
 
 
 def op_facts(node: Node, inputs: Sequence[TensorType]) -> str:
     """What distinguishes this use of the operator, in a few words: ``768 → 3072``."""
-    op = node.op
+    op = node.op.parts[0] if node.op.parts else node.op
     if isinstance(op, Input):
         return ""
     facts: list[str] = []

@@ -10,21 +10,23 @@ from typing import Any
 import numpy as np
 
 from framework.errors import Mistake, did_you_mean
+from framework.exchange.folding import Folding, contents_of
 from framework.exchange.known import propagate, settled, shape_contents
 from framework.exchange.rules.wires import Refused, Wire
 from framework.ir.attributes import Attribute
-from framework.ir.dims import Dim
 from framework.ir.facts import Facts
 from framework.ir.graph import Graph, Node, Parameter, Value, Wires
 from framework.ir.match import Given
 from framework.ir.op import Array, Inference, Op, find_op
 from framework.ir.types import DTYPES, TensorType
 
-MOST_FOLDED = 1 << 26
-"""Elements of a constant that is computed while importing; larger ones are left to the run."""
-
 SMALL = 64
 """Constants of at most this many whole numbers, or one number, are written into the model."""
+
+MOST_LISTED = 1 << 16
+"""Entries of an attribute."""
+
+LONGEST_NAME = 120
 
 WORD = re.compile(r"[A-Za-z0-9_]+")
 
@@ -36,6 +38,7 @@ class Importer:
         self.graph = Graph(name)
         self.weights: dict[str, Array] = {}
         self.facts = Facts(self.graph.symbols)
+        self._folding = Folding()
         self._stored: dict[tuple[str, tuple[int, ...]], str] = {}
         self._constants: dict[int, tuple[Array, Value]] = {}
         self._counts: dict[str, int] = {}
@@ -57,31 +60,14 @@ class Importer:
         op = cls(**values)
         op.check()
         given = {port: given_type(wired) for port, wired in ports.items()}
-        if (folded := self._folded(op, ports, given)) is not None:
-            return folded
+        if (folded := self._folding.results(op, ports, given)) is not None:
+            return tuple(self.constant(read_only(array)) for array in folded)
         name = self._name(op, ports, hint)
         inference = op.infer(given, self.graph.namer(name))
         self._demand(inference)
         return self._append(op, name, ports, inference)
 
     # ------------------------------------------------------------------ constants
-
-    def _folded(
-        self, op: Op, ports: Mapping[str, Any], given: Mapping[str, Given]
-    ) -> tuple[Wire, ...] | None:
-        """The results if all arguments are constants and the results are small."""
-        arguments = [ports.get(port.name) for port in op.ports.inputs]
-        if op.random or any(wire.array is None for wire in flat(arguments)):
-            return None
-        inference = op.infer(given)
-        for condition in inference.conditions:
-            raise condition.failure(condition.verdict())
-        if inference.parameters or too_large(inference.outputs):
-            return None
-        with np.errstate(all="ignore"):
-            found = op.compute(*(contents_of(wired, "array") for wired in arguments))
-        results = found if isinstance(found, tuple) else (found,)
-        return tuple(self.constant(read_only(np.asarray(array))) for array in results)
 
     def value_of(self, wire: Wire) -> Value:
         """Where a wire comes from; a constant becomes a node here."""
@@ -214,7 +200,7 @@ class Importer:
 
 def identifier(name: str) -> str:
     """A foreign name as a path of ours: ``/encoder/layers.3/MatMul`` is encoder.layers.3.MatMul."""
-    parts = [part for part in re.split(r"[./:]+", name) if part]
+    parts = [part for part in re.split(r"[./:]+", name[-LONGEST_NAME:]) if part]
     words = ["_".join(WORD.findall(part)) or "_" for part in parts]
     if words and not (words[0][0].isalpha() or words[0][0] == "_"):
         words[0] = f"n{words[0]}"
@@ -263,6 +249,8 @@ def with_flags(cls: type[Op], values: dict[str, Any], ports: Mapping[str, Any]) 
 def frozen(value: Any, attribute: Attribute) -> Any:
     """Lists as tuples, NumPy numbers as Python's."""
     if isinstance(value, np.ndarray):
+        if value.size > MOST_LISTED:
+            raise Refused(f"'{attribute.name}' would have {value.size:,} entries")
         value = value.tolist()
     if isinstance(value, np.generic):
         value = value.item()
@@ -280,35 +268,11 @@ def given_type(wired: Wire | tuple[Wire, ...]) -> Given:
     return wired.type if isinstance(wired, Wire) else tuple(wire.type for wire in wired)
 
 
-def contents_of(wired: Any, what: str) -> Any:
-    """``array`` or ``contents`` of what is at a port; None where nothing is."""
-    if wired is None:
-        return None
-    if isinstance(wired, tuple):
-        return tuple(getattr(wire, what) for wire in wired)
-    return getattr(wired, what)
-
-
 def trimmed(contents: list[Any]) -> list[Any]:
     """Without the absent arguments at the end."""
     while contents and contents[-1] is None:
         contents.pop()
     return contents
-
-
-def flat(wired: Sequence[Any]) -> Iterator[Wire]:
-    """All wires, those of variadic ports one after another."""
-    for part in wired:
-        if isinstance(part, tuple):
-            yield from part
-        elif part is not None:
-            yield part
-
-
-def too_large(outputs: Sequence[TensorType]) -> bool:
-    """Would computing these now take much memory?"""
-    counts = [output.count for output in outputs]
-    return any(isinstance(count, Dim) or count > MOST_FOLDED for count in counts)
 
 
 def nested(array: Array) -> Any:

@@ -68,12 +68,17 @@ def propagate(op: Op, contents: Sequence[Any], output: TensorType) -> Array | No
     """The contents of a result, given those of all arguments; None where they are not known."""
     if output.dtype not in (*INTS, "bool") or any(part is None for part in flat(contents)):
         return None
-    if any(part.size > MOST for part in flat(contents)):
+    if any(part.size > MOST for part in flat(contents)) or not few(output.count):
         return None
     try:
         return rule(op, contents)
     except (FrameworkError, TypeError, ValueError, IndexError, ZeroDivisionError):
         return None
+
+
+def few(count: Size) -> bool:
+    """Is this the length of a shape, and not of data?"""
+    return isinstance(count, int) and count <= MOST
 
 
 def rule(op: Op, contents: Sequence[Any]) -> Array | None:

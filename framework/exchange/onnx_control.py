@@ -177,7 +177,10 @@ def expanded_function(
         ).SerializeToString()
         for wire in inputs
     ]
-    text = schema.get_context_dependent_function(node.SerializeToString(), types)
+    try:
+        text = schema.get_context_dependent_function(node.SerializeToString(), types)
+    except RuntimeError as error:
+        raise Refused(f"it does not fit its definition: {error}") from None
     body = FunctionProto()
     body.ParseFromString(text)
     return body

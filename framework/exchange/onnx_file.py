@@ -20,6 +20,8 @@ from framework.ir.op import Array
 MOST_BYTES = 1 << 31  # what one protobuf message can hold
 MOST_ELEMENTS = 1 << 30
 MOST_AXES = 32
+MOST_DENSE = 1 << 26  # elements of a sparse tensor, zeros included
+LONGEST_PATH = 1000
 
 FIELDS = {
     "float32": "float_data",
@@ -49,12 +51,15 @@ def open_onnx(path: str | os.PathLike[str]) -> OnnxFile:
     """Read a file; raises `InputError` for one that is missing, too large, or no ONNX model."""
     file = Path(path)
     try:
+        if not file.is_file() and file.exists():
+            raise InputError(f"{path} is no file")
         size = file.stat().st_size
         if size > MOST_BYTES:
             raise InputError(f"{path} has {size:,} bytes; an ONNX file has at most 2 GB")
         data = file.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise InputError(f"{path} cannot be read: {why}") from None
     return OnnxFile(parse(data, str(path)), file.resolve().parent, str(path))
 
 
@@ -75,16 +80,15 @@ def parse(data: bytes, name: str) -> Any:
 
 
 def dims_of(tensor: Any) -> tuple[int, ...]:
-    """The shape of a stored tensor, checked."""
+    """The shape of a stored tensor, dense or sparse, checked."""
+    what = f"tensor '{getattr(tensor, 'name', '')}'"
+    if len(tensor.dims) > MOST_AXES:
+        raise Refused(f"{what} has {len(tensor.dims):,} axes; at most {MOST_AXES} work")
     dims = tuple(int(size) for size in tensor.dims)
-    if len(dims) > MOST_AXES:
-        raise Refused(f"tensor '{tensor.name}' has {len(dims)} axes; at most {MOST_AXES} work")
     if any(size < 0 for size in dims):
-        raise Refused(f"tensor '{tensor.name}' has the shape {list(dims)}; a size is at least 0")
+        raise Refused(f"{what} has the shape {list(dims)}; a size is at least 0")
     if math.prod(dims) > MOST_ELEMENTS:
-        raise Refused(
-            f"tensor '{tensor.name}' has {math.prod(dims):,} elements; at most {MOST_ELEMENTS:,}"
-        )
+        raise Refused(f"{what} has {math.prod(dims):,} elements; at most {MOST_ELEMENTS:,}")
     return dims
 
 
@@ -121,6 +125,25 @@ def miscounted(name: str, count: float, dims: tuple[int, ...]) -> Refused:
     return Refused(f"tensor '{name}' holds {count:g} elements; its shape is {list(dims)}")
 
 
+def sparse_array(sparse: Any, folder: Path | None) -> Array:
+    """A sparse tensor written out, with zeros."""
+    name, dims = sparse.values.name, dims_of(sparse)
+    values = tensor_array(sparse.values, folder)
+    places = tensor_array(sparse.indices, folder)
+    count = math.prod(dims)
+    if count > MOST_DENSE:
+        raise Refused(f"the sparse tensor '{name}' has {count:,} elements; at most {MOST_DENSE:,}")
+    if places.dtype != "int64" or places.shape not in ((values.size,), (values.size, len(dims))):
+        raise Refused(f"the indices of the sparse tensor '{name}' do not fit its values")
+    limits = np.array(dims if places.ndim == 2 else count)
+    if ((places < 0) | (places >= limits)).any():
+        raise Refused(f"the sparse tensor '{name}' has a place outside of {list(dims)}")
+    found = np.zeros(dims, values.dtype)
+    at = tuple(places.T) if places.ndim == 2 else np.unravel_index(places, dims)
+    found[at] = values.reshape(-1)
+    return found
+
+
 def external(tensor: Any, dtype: str, dims: tuple[int, ...], folder: Path | None) -> Array:
     """Elements in another file of the model's folder."""
     entries = {entry.key: entry.value for entry in tensor.external_data}
@@ -130,7 +153,7 @@ def external(tensor: Any, dtype: str, dims: tuple[int, ...], folder: Path | None
         offset, length = int(entries.get("offset", 0)), int(entries.get("length", count))
     except ValueError:
         raise Refused(f"tensor '{tensor.name}': offset and length must be numbers") from None
-    if offset < 0 or length != count:
+    if not 0 <= offset < 1 << 63 or length != count:
         raise miscounted(tensor.name, length / np.dtype(dtype).itemsize, dims)
     try:
         with place.open("rb") as file:
@@ -147,7 +170,12 @@ def confined(location: str, folder: Path | None, name: str) -> Path:
     """The file that a tensor names, which must lie in the model's folder, links followed."""
     if folder is None or not location or "\0" in location:
         raise Refused(f"tensor '{name}' lies in another file, which cannot be found")
-    place = (folder / location).resolve()
+    if len(location) > LONGEST_PATH:
+        raise Refused(f"tensor '{name}' lies in a file of {len(location):,} letters")
+    try:
+        place = (folder / location).resolve()
+    except (OSError, RuntimeError):  # links that lead to themselves
+        raise Refused(f"tensor '{name}' lies in {location!r}, which cannot be read") from None
     if not place.is_relative_to(folder.resolve()):
         raise Refused(f"tensor '{name}' lies in {location!r}, outside the model's folder")
     if not place.is_file():

@@ -15,7 +15,8 @@ import numpy as np
 from framework.errors import InputError, Mistake
 from framework.exchange.importing import Importer, identifier
 from framework.exchange.onnx_control import FUNCTIONS, expanded_function
-from framework.exchange.onnx_file import OnnxFile, tensor_array
+from framework.exchange.onnx_file import MOST_AXES, OnnxFile, sparse_array, tensor_array
+from framework.exchange.onnx_report import ImportFailure, Trouble, brief, report
 from framework.exchange.rules import READERS
 from framework.exchange.rules.registry import Call, Result
 from framework.exchange.rules.wires import Refused, Unknown, Wire, dtype_of
@@ -27,25 +28,17 @@ from framework.ir.types import TensorType
 OLDEST = 1
 MOST_NODES = 200_000
 MOST_DEPTH = 24
-LISTED = 5  # nodes named for each operator that cannot be read
+MOST_OPENED = 30_000  # nodes of loops and functions
+MOST_INPUTS = 10_000
+BYTES_OF_NODE = 1 << 14
+"""A tensor of so many bytes counts as one node more each time that a loop reads it."""
 
 Progress = Callable[[int, int, str], None]
 Shapes = Mapping[str, Sequence[int | str]]
 """Sizes of inputs by name; words are symbols."""
 
-FAILURES = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+FAILURES = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 """What a rule may raise on a malformed node; told as that node's problem."""
-
-
-class ImportFailure(InputError):
-    """What keeps a model from being imported.
-
-    ``sources`` are the inputs whose contents would have to be known.
-    """
-
-    def __init__(self, text: str, sources: Iterable[str] = ()) -> None:
-        super().__init__(text)
-        self.sources = tuple(sources)
 
 
 @dataclass(frozen=True)
@@ -56,15 +49,6 @@ class Imported:
     weights: dict[str, Array]
     inputs: dict[str, str]
     outputs: dict[str, str]
-
-
-@dataclass
-class Trouble:
-    """One node that cannot be read."""
-
-    op_type: str
-    node: str
-    mistake: Mistake
 
 
 @dataclass
@@ -82,7 +66,7 @@ class Env:
             if name in scope.names:
                 return scope.names[name]
             scope = scope.outer
-        raise Refused(f"nothing before it gives '{name}'", hint="the file is damaged or cyclic")
+        raise Refused(f"nothing before it gives '{brief(name)}'", hint="the file is damaged or cyclic")
 
     def inner(self) -> Env:
         """An environment inside this one."""
@@ -103,13 +87,15 @@ class Reader:
         self.troubles: list[Trouble] = []
         self.unknown: list[Wire] = []
         self.functions = {(f.domain, f.name): f for f in file.proto.functions}
-        self.nodes = 0
+        self.opened = 0
+        self.calls: list[tuple[str, str]] = []
 
     # ------------------------------------------------------------------ the model
 
     def read(self, known: Mapping[str, Array], shapes: Shapes) -> Imported:
         """The whole model."""
         proto, env = self.file.proto.graph, Env()
+        self.bounded(proto)
         stored = self.initializers(proto, env)
         inputs: dict[str, str] = {}
         for item in proto.input:
@@ -126,6 +112,18 @@ class Reader:
         stored_names = {name: self.importer.weights[name] for name in graph.parameters}
         return Imported(graph, stored_names, inputs, outputs)
 
+    def bounded(self, proto: Any) -> None:
+        """Refuse a graph of which everything would take very long."""
+        for what, items, most in (
+            ("nodes", proto.node, MOST_NODES),
+            ("inputs", proto.input, MOST_NODES),
+            ("outputs", proto.output, MOST_INPUTS),
+        ):
+            if len(items) > most:
+                raise ImportFailure(
+                    f"{self.file.name} has {len(items):,} {what}; at most {most:,} can be read"
+                )
+
     def sources(self, inputs: Mapping[str, str]) -> list[str]:
         """The inputs that unknown values depend on."""
         reached = {wire.value.node for wire in self.unknown if wire.value is not None}
@@ -137,13 +135,16 @@ class Reader:
     def initializers(self, proto: Any, env: Env) -> set[str]:
         """Constants stored in a graph."""
         for tensor in proto.initializer:
+            if env.outer is not None:
+                self.spend(tensor.ByteSize() // BYTES_OF_NODE)
             array = self.attempt("initializer", tensor.name, tensor_array, tensor, self.file.folder)
             env.names[tensor.name] = (
                 None if array is None else self.importer.constant(array, tensor.name)
             )
         for sparse in proto.sparse_initializer:
-            self.trouble("initializer", sparse.values.name, Refused("sparse tensors"))
-            env.names[sparse.values.name] = None
+            name = sparse.values.name
+            array = self.attempt("initializer", name, sparse_array, sparse, self.file.folder)
+            env.names[name] = None if array is None else self.importer.constant(array, name)
         return set(env.names)
 
     def attempt(self, what: str, name: str, function: Callable[..., Any], *values: Any) -> Any:
@@ -153,7 +154,7 @@ class Reader:
         except Mistake as mistake:
             self.trouble(what, name, mistake)
         except FAILURES as error:
-            self.trouble(what, name, Refused(f"{type(error).__name__}: {error}"))
+            self.trouble(what, name, malformed(error))
         return None
 
     def trouble(self, what: str, name: str, mistake: Mistake) -> None:
@@ -163,6 +164,8 @@ class Reader:
     def input(self, item: Any, env: Env, shape: Sequence[int | str] | None) -> str:
         """Declare one input; returns our name for it."""
         name = self.importer.free(identifier(item.name).replace(".", "_"))
+        if item.name in env.names:
+            self.trouble("input", item.name, Refused("two inputs have one name"))
         env.names[item.name] = None
         type_ = self.attempt("input", item.name, self.input_type, item, name, shape)
         if type_ is not None:
@@ -183,6 +186,8 @@ class Reader:
             )
         if not tensor.HasField("shape"):
             raise Refused("it has no shape", hint="fix the number of axes before exporting")
+        if len(tensor.shape.dim) > MOST_AXES:
+            raise Refused(f"it has {len(tensor.shape.dim):,} axes; at most {MOST_AXES} work")
         sizes = [self.size(dim, f"{name}_{axis}") for axis, dim in enumerate(tensor.shape.dim)]
         self.examples(sizes)
         return TensorType(tuple(sizes), dtype)
@@ -207,11 +212,13 @@ class Reader:
     def outputs(self, proto: Any, env: Env) -> dict[str, str]:
         """Name the results of the model."""
         names: dict[str, str] = {}
+        counts: dict[str, int] = {}
         for item in proto.output:
             wire = self.attempt("output", item.name, env.find, item.name)
-            name = identifier(item.name).replace(".", "_")
+            name = base = identifier(item.name).replace(".", "_")
             while name in self.graph.outputs:
-                name += "_"
+                counts[base] = counts.get(base, 1) + 1
+                name = f"{base}_{counts[base]}"
             if wire is not None:
                 names[item.name] = name
                 self.graph.outputs[name] = self.importer.value_of(wire)
@@ -225,15 +232,21 @@ class Reader:
         """Read the nodes of a graph, one after another, for these results."""
         used = used_names(nodes, results)
         for number, node in enumerate(nodes):
-            self.nodes += 1
-            if self.nodes > MOST_NODES:
-                raise ImportFailure(f"{self.file.name} has more than {MOST_NODES:,} nodes")
+            if env.depth:
+                self.spend(1)
             results = self.node(node, env, opsets, used)
             for name, wire in zip(node.output, results, strict=False):
                 if name:
                     env.names[name] = wire
             if self.progress is not None and env.outer is None:
                 self.progress(number + 1, len(nodes), node.op_type)
+
+    def spend(self, nodes: int) -> None:
+        """Count nodes of inner graphs, which may be read many times."""
+        self.opened += nodes
+        if self.opened > MOST_OPENED:
+            fact = f"its loops and functions are more than {MOST_OPENED:,} nodes when opened"
+            raise ImportFailure(f"{self.file.name} cannot be imported: {fact}")
 
     def node(
         self, node: Any, env: Env, opsets: Mapping[str, int], used: set[str] | None
@@ -255,7 +268,7 @@ class Reader:
             self.trouble(node.op_type, label(node), mistake)
             return lost
         except FAILURES as error:
-            self.trouble(node.op_type, label(node), Refused(f"{type(error).__name__}: {error}"))
+            self.trouble(node.op_type, label(node), malformed(error))
             return lost
         results = found if isinstance(found, tuple) else (found,)
         return [*results, *lost[len(results) :]]
@@ -286,7 +299,7 @@ class Reader:
                 return found
         body = expanded_function(node, domain, opset, inputs)
         if body is None:
-            raise Refused(f"{key} is not supported")
+            raise Refused(f"{brief(key)} is not supported")
         return self.call(body, node, inputs, env)
 
     def attribute(self, item: Any) -> Any:
@@ -312,7 +325,12 @@ class Reader:
         self, function: Any, node: Any, inputs: Sequence[Wire | None], env: Env
     ) -> tuple[Wire | None, ...]:
         """Read the body of a function in place of the node that calls it."""
-        inner = Env(depth=env.inner().depth)
+        inner, called = Env(depth=env.inner().depth), (function.domain, function.name)
+        if called in self.calls:
+            raise Refused(f"the function {brief(function.name)} calls itself")
+        if len(inputs) > len(function.input):
+            raise Refused(f"it has {len(inputs)} inputs; {len(function.input)} are declared")
+        self.spend(function.ByteSize() // BYTES_OF_NODE)
         given = [*inputs, *[None] * (len(function.input) - len(inputs))]
         absent = {name for name, wire in zip(function.input, given, strict=True) if wire is None}
         inner.names.update(zip(function.input, given, strict=True))
@@ -320,7 +338,11 @@ class Reader:
         values |= {item.name: item for item in node.attribute}
         body = [bound(item, values, absent) for item in function.node]
         opsets = {item.domain: item.version for item in function.opset_import}
-        self.run(body, inner, {**self.opsets, **opsets}, function.output)
+        self.calls.append(called)
+        try:
+            self.run(body, inner, {**self.opsets, **opsets}, function.output)
+        finally:
+            self.calls.pop()
         return tuple(inner.names.get(name) for name in function.output)
 
 
@@ -361,6 +383,11 @@ def model_name(file: OnnxFile) -> str:
 def label(node: Any) -> str:
     """What a node is called in messages and names."""
     return node.name or (node.output[0] if node.output else node.op_type)
+
+
+def malformed(error: Exception) -> Refused:
+    """A rule met what no node of its kind has."""
+    return Refused(f"the node is malformed ({type(error).__name__}: {error})")
 
 
 def used_names(nodes: Iterable[Any], results: Iterable[str]) -> set[str] | None:
@@ -413,22 +440,6 @@ def legacy(call: Call) -> Call:
     wire = call.building.add("reshape", (right,), {"shape": shape}, call.name)[0]
     rest = {k: v for k, v in call.attributes.items() if k not in ("axis", "broadcast")}
     return Call(call.op_type, call.opset, (left, wire), rest, call.wanted, call.building, call.name)
-
-
-def report(name: str, troubles: Sequence[Trouble]) -> str:
-    """All that cannot be read: each operator and fact once, with its nodes."""
-    groups: dict[tuple[str, str, str | None], list[str]] = {}
-    for trouble in troubles:
-        key = (trouble.op_type, trouble.mistake.fact, trouble.mistake.hint)
-        groups.setdefault(key, []).append(trouble.node)
-    lines = [f"{name} cannot be imported:"]
-    for (op_type, fact, hint), nodes in groups.items():
-        named = ", ".join(nodes[:LISTED]) + (", …" if len(nodes) > LISTED else "")
-        count = f"{len(nodes)} × " if len(nodes) > 1 else ""
-        lines.append(f"  {count}{op_type} ({named}): {fact}")
-        if hint:
-            lines.append(f"    hint: {hint}")
-    return "\n".join(lines)
 
 
 def pruned(graph: Graph) -> Graph:

@@ -145,11 +145,11 @@ def helpers(body: str) -> list[str]:
 def imports(body: str) -> str:
     """The import lines that a text needs."""
     lines: list[str] = []
-    if re.search(r"\bmath\.", body):
+    if re.search(r"(?<![\w.])math\.", body):
         lines += ["import math", ""]
-    if re.search(r"\btorch\.", body):
+    if re.search(r"(?<![\w.])torch\.", body):
         lines.append("import torch")
-    if re.search(r"\bF\.", body):
+    if re.search(r"(?<![\w.])F\.", body):
         lines.append("import torch.nn.functional as F")
     names = [name for name in ("Tensor", "nn") if re.search(rf"\b{name}\b", body)]
     return "\n".join([*lines, f"from torch import {', '.join(names)}"])

@@ -18,6 +18,7 @@ from framework.errors import Mistake, ShapeError, did_you_mean
 from framework.ir.attributes import Attribute, Kind, attributes_of, field_names
 from framework.ir.conditions import Condition
 from framework.ir.dims import Dim, Shape, Size, substitute
+from framework.ir.kernel import How, Kernel
 from framework.ir.match import Bound, Given, Match, Namer
 from framework.ir.signature import Port, Signature
 from framework.ir.types import GROUPS, TensorType, common_dtype, fixed_size
@@ -42,6 +43,8 @@ CATEGORIES = (
     "constant",
 )
 """What an operator is for; styles turn a category into a look."""
+
+PLAIN = How()
 
 _REGISTRY: dict[str, type[Op]] = {}
 
@@ -189,7 +192,7 @@ class Op:
         """
         raise NotImplementedError(f"{self.name} has no definition")
 
-    def prepare(self, types: Sequence[TensorType | None]) -> Callable[..., Any] | None:
+    def prepare(self, types: Sequence[TensorType | None], how: How = PLAIN) -> Kernel | None:
         """A faster function than `compute` for these types, or None.
 
         One type for each array, in the order of the signature: None where nothing is connected,
@@ -228,6 +231,11 @@ class Op:
     def values(self) -> dict[str, Any]:
         """Attribute values by name."""
         return {name: self.__dict__[name] for name in self.fields}
+
+    @property
+    def parts(self) -> tuple[Op, ...]:
+        """The operators that a pass made this one of, the first one first; usually none."""
+        return ()
 
     def output_names(self, count: int) -> tuple[str, ...]:
         """Names of ``count`` outputs; those of a variadic port are numbers: ``id.0``, ``id.1``."""

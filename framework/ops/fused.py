@@ -13,7 +13,7 @@ import numpy as np
 from framework.ir.attributes import Values
 from framework.ir.dims import product
 from framework.ir.match import Given, Namer
-from framework.ir.op import Array, Cost, Inference, Match, Op
+from framework.ir.op import Array, Cost, Inference, Match, Op, find_op
 from framework.ir.types import TensorType
 from framework.numerics.convolution import widened
 
@@ -24,6 +24,18 @@ class Fused(Op):
     head: Values
     residual: Values = False
     activation: Values = None
+
+    @property
+    def parts(self) -> tuple[Op, ...]:
+        """The product, the sum, the function."""
+        further = (find_op("add")(),) if self.residual else ()
+        return (self.head, *further, *(() if self.activation is None else (self.activation,)))
+
+    def match(self, given: Mapping[str, Given], namer: Namer | None = None) -> Match:
+        """The product's match."""
+        inner = {port: type_ for port, type_ in given.items() if port != "addend"}
+        found: Match = self.head.match(inner, namer)
+        return found
 
     def has_slot(self, slot: str) -> bool:
         """The slots of the product."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from framework.ir.graph import Graph, Node, Value, Wires, grouped
+from framework.ir.graph import Graph, Node, Parameter, Value, Wires, grouped
 from framework.ir.op import Op, find_op
 from framework.ir.types import TensorType
 
@@ -24,6 +24,10 @@ class Rewriter:
         self.new.conditions = list(old.conditions)
         self.new.scopes = dict(old.scopes)
         self.values: dict[Value, Value] = {}
+        self.extra: dict[str, Parameter] = {}
+        """Parameters that the old graph does not have."""
+        self.unwired: set[tuple[str, str]] = set()
+        """Ports (node, port) that a kept node no longer reads."""
         self._stored: dict[str, Value] = {}
 
     def wires(self, node: Node) -> dict[str, Value | tuple[Value, ...]]:
@@ -33,6 +37,7 @@ class Rewriter:
             if isinstance(value, Value)
             else tuple(self.values[v] for v in value)
             for port, value in grouped(node.op, self.old.wires_of(node.name)).items()
+            if (node.name, port) not in self.unwired
         }
 
     def keep(self, node: Node) -> None:
@@ -70,7 +75,8 @@ class Rewriter:
     def store(self, names: Iterable[str]) -> None:
         """Take stored weights over."""
         for name in names:
-            self.new.parameters[name] = self.old.parameters[name]
+            known = self.extra if name in self.extra else self.old.parameters
+            self.new.parameters[name] = known[name]
 
     def stored(self, name: str) -> Value:
         """A stored weight as a value: what is computed from weights is computed once a plan."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
+
+import numpy as np
 
 from framework.errors import FrameworkError, InputError, Mistake, RunError
 from framework.ir.describe import describe
 from framework.ir.graph import Node
+from framework.ir.kernel import ALIGNMENT, empty
 from framework.ir.op import Array
 from framework.runtime.plan import Call, Plan, Source, labels
 
@@ -32,8 +35,44 @@ FAILURES = (
 )
 
 
+@dataclass(slots=True)
+class Step:
+    """A call bound to memory: where its results go, where there is a place in the arena."""
+
+    call: Call
+    places: tuple[Array | None, ...]
+    scratch: Array | None
+
+
+class Program:
+    """A plan bound to an arena."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.arena = aligned_bytes(plan.arena_bytes)
+        self.steps = [self._step(call) for call in plan.calls]
+
+    def _step(self, call: Call) -> Step:
+        if call.kernel is None:
+            return Step(call, (), None)
+        offset, size = call.scratch
+        places = tuple(None if spot is None else spot.view(self.arena) for spot in call.spots)
+        return Step(call, places, self.arena[offset : offset + size])
+
+    def poison(self) -> None:
+        """Fill the arena with NaN: whoever reads what it has not written is found out."""
+        self.arena.fill(0xFF)
+
+
+def aligned_bytes(size: int) -> Array:
+    """Fresh memory that starts at a cache line."""
+    raw = np.empty(size + ALIGNMENT, np.uint8)
+    start = -raw.ctypes.data % ALIGNMENT
+    return raw[start : start + size]
+
+
 def execute(
-    plan: Plan, store: Store, watch: Watch | None = None, progress: Progress | None = None
+    program: Program, store: Store, watch: Watch | None = None, progress: Progress | None = None
 ) -> list[float]:
     """Run all calls on the slots in ``store``; returns the seconds of each call.
 
@@ -41,26 +80,23 @@ def execute(
     """
     seconds: list[float] = []
     sizes: dict[str, int] = {}
-    for call in plan.calls:
+    for step in program.steps:
+        call = step.call
         arrays = [fetched(store, source) for source in call.inputs]
         start = perf_counter()
-        results = run_call(at_found(call, sizes), arrays)
+        results = run_step(step, arrays, sizes)
         seconds.append(perf_counter() - start)
         if watch is not None:
-            watch(call, arrays, results)
-        sizes.update((name, results[output].shape[axis]) for output, axis, name in call.finds)
+            watch(call, arrays, [array for array in results if array is not None])
+        for output, axis, name in call.finds:
+            sizes[name] = results[output].shape[axis]
         for slot, array in zip(call.outputs, results, strict=True):
             store[slot] = array
         for slot in call.free:
             store[slot] = None
         if progress is not None:
-            progress(len(seconds), len(plan.calls), call.node.name)
+            progress(len(seconds), len(program.steps), call.node.name)
     return seconds
-
-
-def at_found(call: Call, sizes: Mapping[str, int]) -> Call:
-    """The call; one that waited for sizes gets the operator's definition at them."""
-    return call if call.late is None else replace(call, function=call.late.at(sizes).compute)
 
 
 def fetched(store: Store, source: Source) -> Any:
@@ -68,8 +104,33 @@ def fetched(store: Store, source: Source) -> Any:
     return store[source] if isinstance(source, int) else tuple(store[slot] for slot in source)
 
 
+def run_step(step: Step, arrays: Sequence[Any], sizes: Mapping[str, int]) -> tuple[Any, ...]:
+    """The results of one call: in the arena, or in arrays of their own."""
+    call = step.call
+    if call.kernel is None:
+        return run_call(at_found(call, sizes), arrays)
+    out = step.places
+    if call.fresh:
+        out = tuple(
+            empty(type_) if place is None and slot in call.fresh else place
+            for place, slot, type_ in zip(out, call.outputs, call.types, strict=True)
+        )
+    try:
+        call.kernel.run(arrays, out, step.scratch)
+    except FrameworkError as error:
+        raise located(error, call.node) from error
+    except FAILURES as error:
+        raise failure(call.node, arrays, f"{type(error).__name__}: {error}") from error
+    return out
+
+
+def at_found(call: Call, sizes: Mapping[str, int]) -> Call:
+    """The call; one that waited for sizes gets the operator's definition at them."""
+    return call if call.late is None else replace(call, function=call.late.at(sizes).compute)
+
+
 def run_call(call: Call, arrays: Sequence[Any]) -> tuple[Array, ...]:
-    """The results of one call."""
+    """The results of one call that makes them itself."""
     try:
         result = call.function(*arrays)
     except FrameworkError as error:

@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
+from framework.errors import RunError
 from framework.ir.find import find_value
 from framework.ir.graph import Graph, Value
+from framework.ir.kernel import How
 from framework.ir.op import Array
+from framework.numerics.team import Team, cores, limit_blas
 from framework.runtime.binding import bind
-from framework.runtime.execute import Progress, Store, execute
+from framework.runtime.execute import Program, Progress, Store, execute, run_call
 from framework.runtime.finite import watch_finite
-from framework.runtime.plan import Plan, make_plan
+from framework.runtime.plan import Plan
+from framework.runtime.planner import make_plan
 from framework.runtime.weights import check_weights
 
+Rewrite = Callable[[Graph], Graph]
+"""What the passes are to a session: a graph of the same function."""
+
+KEPT = "kept:"
 MOST_PLANS = 32  # a stream of inputs of ever new lengths must not fill the memory with plans
 
 
@@ -40,24 +52,75 @@ class RunResult:
 class Session:
     """Runs a typed graph with these weights.
 
-    ``fast=False`` takes the plain definition of every operator.
+    ``rewrite`` makes the graph that is planned of the one given (the passes do); what it
+    absorbs can still be kept: then it is told to keep it.  ``fast=False`` takes the plain
+    definition of every operator.  ``memory_limit`` is in bytes; a run that would need more is
+    refused before it starts (default: what the machine has free).
     """
 
-    def __init__(self, graph: Graph, weights: Mapping[str, Array], *, fast: bool = True) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        weights: Mapping[str, Array],
+        *,
+        fast: bool = True,
+        rewrite: Rewrite | None = None,
+        how: How | None = None,
+        memory_limit: int | None = None,
+    ) -> None:
         self.graph = graph
         self.weights = check_weights(graph, weights)
         self.fast = fast
-        self._plans: dict[object, Plan] = {}
+        self.how = How(team=Team(default_threads())) if how is None else how
+        self.memory_limit = memory_limit
+        self.poisoned = False
+        self._rewrite = rewrite
+        self._graphs: dict[object, tuple[Graph, dict[str, Value]]] = {}
+        self._programs: dict[object, Program] = {}
+        self._constants: dict[object, Array] = {}
+        self._lock = Lock()
+
+    # ------------------------------------------------------------------ plans
 
     def plan(self, sizes: Mapping[str, int], keep: Mapping[str, Value] | None = None) -> Plan:
         """The plan for these sizes; made once and kept for the next run."""
-        kept = {} if keep is None else dict(keep)
-        key = (tuple(sorted(sizes.items())), tuple(sorted(kept.items(), key=lambda pair: pair[0])))
-        if key not in self._plans:
-            if len(self._plans) >= MOST_PLANS:
-                del self._plans[next(iter(self._plans))]
-            self._plans[key] = make_plan(self.graph, sizes, kept, fast=self.fast)
-        return self._plans[key]
+        return self._program(sizes, {} if keep is None else keep).plan
+
+    def _program(
+        self, sizes: Mapping[str, int], keep: Mapping[str, Value], plain: bool = False
+    ) -> Program:
+        """``plain`` leaves the nodes as they are, so that each can be watched."""
+        kept = tuple(sorted(keep.items(), key=lambda pair: pair[0]))
+        key = (tuple(sorted(sizes.items())), kept, plain)
+        if key not in self._programs:
+            graph, found = (self.graph, dict(keep)) if plain else self._lean(keep)
+            plan = make_plan(graph, sizes, found, fast=self.fast, how=self.how)
+            self._check_memory(plan)
+            if len(self._programs) >= MOST_PLANS:
+                del self._programs[next(iter(self._programs))]
+            self._programs[key] = Program(plan)
+        return self._programs[key]
+
+    def _lean(self, keep: Mapping[str, Value]) -> tuple[Graph, dict[str, Value]]:
+        """The graph to plan, and where in it the kept values are."""
+        if self._rewrite is None:
+            return self.graph, dict(keep)
+        key = tuple(sorted(keep))
+        if key not in self._graphs:
+            self._graphs[key] = rewritten(self.graph, keep, self._rewrite)
+        return self._graphs[key]
+
+    def _check_memory(self, plan: Plan) -> None:
+        """Refuse a run that would not fit, with the figure."""
+        limit = free_memory() if self.memory_limit is None else self.memory_limit
+        if limit is not None and plan.peak_bytes > limit:
+            raise RunError(
+                f"the run needs {megabytes(plan.peak_bytes)} for its arrays, "
+                f"{megabytes(limit)} are allowed\n"
+                "  hint: smaller sizes (--dims), or another --memory-limit"
+            )
+
+    # ------------------------------------------------------------------ running
 
     def run(
         self,
@@ -75,15 +138,22 @@ class Session:
         """
         start = perf_counter()
         arrays, sizes = bind(self.graph, inputs)
-        plan = self.plan(sizes, {name: find_value(self.graph, name) for name in keep})
-        store = self._store(plan, arrays)
-        with np.errstate(all="ignore"):
+        kept = {name: find_value(self.graph, name) for name in keep}
+        with self._lock, np.errstate(all="ignore"), limit_blas(self.how.team.threads):
+            program = self._program(sizes, kept, check_finite)
+            plan = program.plan
+            if self.poisoned:
+                program.poison()
+            store = self._store(plan, arrays)
             watch = watch_finite(arrays, self.weights) if check_finite else None
-            seconds = execute(plan, store, watch, progress)
-        foreign = [*arrays.values(), *self.weights.values()]
+            seconds = execute(program, store, watch, progress)
+            foreign = [*arrays.values(), *self.weights.values(), program.arena]
+            constants = [store[slot] for slot in plan.constants if store[slot] is not None]
+            outputs = taken(store, plan.outputs, [*foreign, *constants])
+            found = taken(store, plan.kept, [*foreign, *constants])
         return RunResult(
-            outputs=taken(store, plan.outputs, foreign),
-            kept=taken(store, plan.kept, foreign),
+            outputs=outputs,
+            kept=found,
             sizes=sizes,
             seconds=perf_counter() - start,
             seconds_by_node=by_node(plan, seconds),
@@ -92,17 +162,36 @@ class Session:
         )
 
     def _store(self, plan: Plan, arrays: Mapping[str, Array]) -> Store:
-        """The slots of a run, with weights and inputs in place."""
+        """The slots of a run, with weights, inputs and constants in place."""
         store: Store = [None] * plan.slots
         for name, slot in plan.weights.items():
             store[slot] = self.weights[name]
         for name, slot in plan.inputs.items():
             store[slot] = arrays[name]
+        for call in plan.prologue:
+            self._constant(call, store)
+        for slot, laid in plan.laid.items():
+            if laid.key not in self._constants:
+                self._constants[laid.key] = laid.function(store[laid.source])
+            store[slot] = self._constants[laid.key]
         return store
+
+    def _constant(self, call: Any, store: Store) -> None:
+        """The results of a call that no input reaches, computed once."""
+        keys = [(call.node.name, number, str(t)) for number, t in enumerate(call.types)]
+        if any(key not in self._constants for key in keys):
+            arguments = [
+                store[s] if isinstance(s, int) else tuple(store[one] for one in s)
+                for s in call.inputs
+            ]
+            for key, array in zip(keys, run_call(call, arguments), strict=True):
+                self._constants[key] = array
+        for slot, key in zip(call.outputs, keys, strict=True):
+            store[slot] = self._constants[key]
 
 
 def taken(store: Store, slots: Mapping[str, int], foreign: Iterable[Array]) -> dict[str, Array]:
-    """Results by name; copied where they are views of inputs or weights, or read-only."""
+    """Results by name; copied where they are views of foreign memory, or read-only."""
     others = list(foreign)
     return {name: own(np.asarray(store[slot]), others) for name, slot in slots.items()}
 
@@ -112,6 +201,47 @@ def own(array: Array, others: list[Array]) -> Array:
     if array.flags.writeable and not any(np.may_share_memory(array, other) for other in others):
         return array
     return array.copy()
+
+
+def rewritten(
+    graph: Graph, keep: Mapping[str, Value], rewrite: Rewrite
+) -> tuple[Graph, dict[str, Value]]:
+    """The graph after the passes, with the kept values as further outputs."""
+    twin = with_outputs(graph, {f"{KEPT}{name}": value for name, value in keep.items()})
+    lean = rewrite(twin)
+    found = {name: lean.outputs[f"{KEPT}{name}"] for name in keep}
+    lean.outputs = {name: lean.outputs[name] for name in graph.outputs}
+    return lean, found
+
+
+def with_outputs(graph: Graph, further: Mapping[str, Value]) -> Graph:
+    """The same graph with more outputs."""
+    twin = copy(graph)
+    twin.outputs = {**graph.outputs, **further}
+    return twin
+
+
+def default_threads() -> int:
+    """As many as the machine has cores, unless the environment limits BLAS."""
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+        if (text := os.environ.get(name, "")).isdigit() and int(text) > 0:
+            return min(int(text), cores())
+    return cores()
+
+
+def free_memory() -> int | None:
+    """Bytes that the machine has free; None where it does not say."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        return None
+    found = (line.split()[1] for line in lines if line.startswith("MemAvailable:"))
+    return next((int(word) * 1024 for word in found), None)
+
+
+def megabytes(size: int) -> str:
+    """``1,234.5 MB``."""
+    return f"{size / 1e6:,.1f} MB"
 
 
 def by_node(plan: Plan, seconds: Sequence[float]) -> dict[str, float]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import yaml
 
@@ -20,6 +22,35 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 ALIAS_CURE = f"in an expression put the number first: 4*w; {REUSE}"
 PROPERTY = re.compile(r"(?:!<[^>\s]*>|[&!][^\s,\[\]{}]*)")
 GAP = re.compile(r"(?:\s|(?<=\s)#[^\n]*)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Where a scalar stands, or where a list or mapping begins or ends.
+
+    ``kind`` is "scalar", "list", "mapping" or "end"; ``style`` is the quote or ``|`` or ``>``
+    of a scalar; ``flow`` tells whether a list or mapping is written in brackets.
+    """
+
+    kind: str
+    start: int
+    end: int
+    flow: bool = False
+    style: str = ""
+
+
+def marks(source: Source) -> Iterator[Mark]:
+    """The parser's events with nothing but places, for a text that `read_yaml` accepts."""
+    for event in yaml.parse(source.text, Loader=LOADER):
+        start = event.start_mark.index if event.start_mark else 0
+        end = event.end_mark.index if event.end_mark else 0
+        if isinstance(event, yaml.ScalarEvent):
+            yield Mark("scalar", start, end, style=event.style or "")
+        elif isinstance(event, yaml.CollectionStartEvent):
+            kind = "mapping" if isinstance(event, yaml.MappingStartEvent) else "list"
+            yield Mark(kind, start, end, bool(event.flow_style))
+        elif isinstance(event, yaml.CollectionEndEvent):
+            yield Mark("end", start, end)
 
 
 def read_yaml(source: Source, problems: list[Problem]) -> YamlNode | None:

@@ -7,7 +7,7 @@ depends on are left out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from framework.errors import Mistake
@@ -81,8 +81,7 @@ def blocks_of(flow: Flow, fold: bool) -> Blocks:
         try:
             return Blocks(maker, root)
         except Unexplained as problem:
-            wrong = problem.runs
-            root.children = unfolded(root.children, lambda run: run in wrong)
+            root.children = unfolded(root.children, set(problem.runs).__contains__)
 
 
 def check_names(graph: Graph) -> None:
@@ -112,7 +111,8 @@ def declared(graph: Graph) -> list[str]:
 
 def dims(graph: Graph) -> list[str]:
     """``dims:`` and ``require:``."""
-    entries = {name: dim(graph, name) for name in declared(graph)}
+    broken = {n for c in graph.conditions if c.broken(graph.examples) for n in c.symbols}
+    entries = {name: dim(graph, name, broken) for name in declared(graph)}
     lines: list[str] = []
     if entries:
         whole = f"dims: {flow_map(entries)}"
@@ -127,8 +127,8 @@ def dims(graph: Graph) -> list[str]:
     return [*lines, "require:", *indented([f"- {text}" for text in texts])] if texts else lines
 
 
-def dim(graph: Graph, name: str) -> str:
-    """The options of a size."""
+def dim(graph: Graph, name: str, broken: Collection[str]) -> str:
+    """The options of a size; an example that breaks a condition is left to the reader."""
     record = graph.symbols.bounds_of(name)
     options: dict[str, str] = {}
     if record.multiple_of != 1:
@@ -137,7 +137,7 @@ def dim(graph: Graph, name: str) -> str:
         options["min"] = str(record.minimum)
     if record.maximum is not None:
         options["max"] = str(record.maximum)
-    if name in graph.examples:
+    if name in graph.examples and name not in broken:
         options["example"] = str(graph.examples[name])
     return flow_map(options)
 

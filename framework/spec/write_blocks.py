@@ -12,7 +12,6 @@ from framework.spec.write_forms import Ends, ends_of
 from framework.spec.write_parts import Group, Item, Leaf, Maker, Run
 from framework.spec.write_scopes import telling
 from framework.spec.write_series import common_law
-from framework.spec.write_values import Number
 
 LETTERS = {
     1: ("D",),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 
 from framework.ir.graph import Graph, Input, Node, Value, grouped
@@ -92,7 +93,7 @@ class Flow:
 
     def _links(self, names: list[str]) -> int:
         """How many nodes read the one directly before them."""
-        pairs = zip(names, names[1:], strict=False)
+        pairs = itertools.pairwise(names)
         return sum(any(v.node == before for v in self.reads[name]) for before, name in pairs)
 
     def _last_uses(self) -> dict[Value, int]:

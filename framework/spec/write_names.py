@@ -1,4 +1,4 @@
-"""Names in the text: of blocks, of nodes that are referred to, and what they become in the graph."""
+"""Names in the text: of blocks, and of nodes by the rule that its reader follows."""
 
 from __future__ import annotations
 

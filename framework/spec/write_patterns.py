@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 from framework.spec.write_forms import Forms
 from framework.spec.write_parts import Group, Item, Leaf, Maker, every_group
@@ -149,10 +149,7 @@ class Finder:
         if len(places) > 1:
             inputs, outputs = self.borders(places[0], length)
             if 1 <= inputs <= MOST_INPUTS and 1 <= outputs <= MOST_OUTPUTS:
-                uses = 1 + sum(
-                    a[0] != b[0] or a[1] + length != b[1]
-                    for a, b in zip(places, places[1:], strict=False)
-                )
+                uses = 1 + sum(a[0] != b[0] or a[1] + length != b[1] for a, b in pairwise(places))
                 yield Window(
                     length, tuple(places), gain(len(places), length, inputs, outputs, uses, 0)
                 )
@@ -195,7 +192,7 @@ class Finder:
         first = groups[0]
         for group in groups:
             group.form = -2  # equal, as their keys are
-        uses = 1 + sum(not follows([a], b) for a, b in zip(groups, groups[1:], strict=False))
+        uses = 1 + sum(not follows([a], b) for a, b in pairwise(groups))
         args = different_columns([list(self.maker.numbers(group)) for group in groups])
         if args > MOST_ARGS:
             return 0.0

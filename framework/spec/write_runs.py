@@ -11,7 +11,6 @@ from framework.spec.write_parts import Group, Item, Run
 from framework.spec.write_series import longest_prefix
 from framework.spec.write_values import Number
 
-
 LEAST_NAMED = 4
 """Copies with names of their own that are worth losing them."""
 

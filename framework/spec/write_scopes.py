@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from framework.ir.graph import Scope
 from framework.spec.write_forms import Forms
-from framework.spec.write_parts import Group, Item, Leaf, Maker, Run
+from framework.spec.write_parts import Group, Item, Leaf, Maker
 from framework.spec.write_runs import fold_runs
 
 DEEPEST = 20
@@ -15,11 +15,12 @@ MOST_INPUTS, MOST_OUTPUTS = 8, 4
 WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 TAKEN = ("prev", "copies")
 NOTHING = frozenset(
-    """node op layer block module add sub mul div conv conv2d convolution dense fc linear gemm matmul
-    activation relu relu6 gelu silu sigmoid tanh softmax bn batchnorm batchnorm2d batch_normalization
-    batchnormalization ln layernorm layer_norm layernormalization norm pool maxpool max_pool avgpool
-    averagepool globalaveragepool concat concatenate cat flatten reshape transpose permute dropout
-    parameter constant const identity cast slice gather squeeze unsqueeze expand pad split n""".split()
+    """node op n layer block module add sub mul div conv conv2d convolution dense fc linear gemm
+    matmul activation relu relu6 gelu silu sigmoid tanh softmax bn batchnorm batchnorm2d
+    batch_normalization batchnormalization ln layernorm layer_norm layernormalization norm pool
+    maxpool max_pool avgpool averagepool globalaveragepool concat concatenate cat flatten reshape
+    transpose permute dropout parameter constant const identity cast slice gather squeeze
+    unsqueeze expand pad split""".split()
 )
 """Words that say no more than the operator does when ``_17`` stands behind them."""
 
@@ -31,7 +32,7 @@ class Scopes:
         self.maker = maker
         self.forms = forms
         self.scopes = maker.flow.graph.scopes
-        self.paths = [node.name.split(".") for node in maker.flow.nodes]
+        self.paths = [parts_of(node.name) for node in maker.flow.nodes]
 
     def items(self) -> list[Item]:
         """The whole flow, divided."""
@@ -82,6 +83,16 @@ class Scopes:
             return inner
         self.forms.of(group)
         return [group]
+
+
+def parts_of(name: str) -> list[str]:
+    """The parts of a name; ``blocks.blocks.0``, as PyTorch has it, is ``blocks.0``."""
+    parts = name.split(".")
+    twice = (
+        number + 2 < len(parts) and part == parts[number + 1] and parts[number + 2].isdecimal()
+        for number, part in enumerate(parts)
+    )
+    return [part for part, double in zip(parts, twice, strict=True) if not double]
 
 
 def renamed(item: Item, label: str | None, known: Scope | None) -> Item:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from framework.ir.dims import Dim
-from framework.spec.write_values import Number, literal
+from framework.spec.write_values import Number
 
 ATOM = frozenset("+-/%*< >=")
 
@@ -40,28 +40,38 @@ def equal(a: Number, b: Number) -> bool:
     return type(a) is type(b) and bool(a == b)
 
 
-def whole(row: Sequence[Number]) -> bool:
-    """Do two or more whole numbers start the row?"""
-    return len(row) > 1 and type(row[0]) is int and type(row[1]) is int
+def two_numbers(row: Sequence[Number]) -> tuple[int, int] | None:
+    """The first two whole numbers; a single one stands for both."""
+    first, second = row[0], row[min(1, len(row) - 1)]
+    if type(first) is not int or type(second) is not int:
+        return None
+    return first, second
 
 
 def stepwise(row: Sequence[Number]) -> tuple[Number, ...] | None:
-    """First number and step; a row of one has no step."""
-    if len(row) == 1 and type(row[0]) is int:
-        return row[0], 0
-    a, b = row[0], row[-1] if len(row) < 2 else row[1]
-    return (a, b - a) if whole(row) else None
+    """First number and step."""
+    pair = two_numbers(row)
+    return None if pair is None else (pair[0], pair[1] - pair[0])
 
 
 def powers(row: Sequence[Number]) -> tuple[Number, ...] | None:
     """First number and factor."""
-    a = row[0]
-    if len(row) == 1 and type(a) is int and a > 0:
-        return a, 1
-    b = row[1] if whole(row) else None
-    if type(a) is not int or type(b) is not int or a <= 0 or b <= 0 or b % a:
+    pair = two_numbers(row)
+    if pair is None or min(pair) <= 0 or pair[1] % pair[0]:
         return None
-    return a, b // a
+    return pair[0], pair[1] // pair[0]
+
+
+def at_step(constants: Sequence[Number], number: int) -> Number:
+    """The number of a copy by the law of steps."""
+    first, step = two_numbers(constants) or (0, 0)
+    return first + step * number
+
+
+def at_power(constants: Sequence[Number], number: int) -> Number:
+    """The number of a copy by the law of powers."""
+    first, factor = two_numbers(constants) or (0, 0)
+    return int(first * factor**number)
 
 
 def sum_text(first: str, step: str) -> str:
@@ -89,14 +99,14 @@ LAWS = (
         lambda c, i: c[0] if i == 0 else c[1],
         lambda a, b: f"{a} if i == 0 else {b}",
     ),
-    Law("step", stepwise, lambda c, i: c[0] + c[1] * i, sum_text),
+    Law("step", stepwise, at_step, sum_text),
     Law(
         "turns",
         lambda row: (row[0], row[min(1, len(row) - 1)]),
         lambda c, i: c[i % 2],
         lambda a, b: f"{a} if i % 2 == 0 else {b}",
     ),
-    Law("power", powers, lambda c, i: c[0] * c[1] ** i, power_text),  # type: ignore[operator]
+    Law("power", powers, at_power, power_text),
 )
 
 
@@ -114,8 +124,3 @@ def common_law(rows: Sequence[Sequence[Number]]) -> tuple[Law, list[tuple[Number
             found = [law.start(row) for row in rows]
             return law, [constants for constants in found if constants is not None]
     return None
-
-
-def described(values: Sequence[Number]) -> str:
-    """The numbers for a message."""
-    return ", ".join(map(literal, values))

@@ -27,7 +27,7 @@ def tree_of(flow: Flow, maker: Maker, fold: bool) -> Group:
     Finder(maker, forms).run(items)
     items = settled(items, False)
     numbered(items, maker)
-    items = pruned(items, Counter(group.form for group in every_group(items)))
+    items = pruned(items, written_uses(items))
     numbered(items, maker)
     return root(flow, one_carried(items))
 
@@ -85,6 +85,23 @@ def settled_group(group: Group, before: Sequence[Item], lent: bool) -> list[Item
         return settled(group.children, False)
     group.children = settled(group.children, True)
     return [group]
+
+
+def written_uses(items: Sequence[Item]) -> Counter[int]:
+    """How often the text uses each form: what stands in a block is written once."""
+    uses: Counter[int] = Counter()
+    seen: set[int] = set()
+    waiting = list(items)
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, Leaf):
+            continue
+        group = item.copies[0] if isinstance(item, Run) else item
+        uses[group.form] += 1
+        if group.form not in seen:
+            seen.add(group.form)
+            waiting += group.children
+    return uses
 
 
 def pruned(items: Sequence[Item], counts: Counter[int]) -> list[Item]:

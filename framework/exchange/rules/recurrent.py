@@ -99,6 +99,8 @@ def layer(
 ) -> tuple[Wire, ...]:
     """Our operator for one direction or both."""
     hidden = n.int("hidden_size") if n.has("hidden_size") else n[2].shape[-1]
+    if hidden != n[2].shape[-1]:
+        raise Refused(f"hidden_size is {hidden}; the weights are for {n[2].shape[-1]}")
     options = options | special(n)
     slots: dict[str, Wire | None] = {}
     for suffix, number in zip(("", "_reverse"), numbers, strict=False):

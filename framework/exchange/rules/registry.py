@@ -42,6 +42,9 @@ Result = Wire | tuple[Wire | None, ...]
 Reader = Callable[["Call"], Result]
 Writer = Callable[..., Any]
 
+MOST_SIZES = 1 << 14
+"""Entries of a tensor of sizes, axes or paddings."""
+
 READERS: dict[str, Reader] = {}
 """Reading rule of each ONNX operator; those of other domains are called ``domain.Name``."""
 
@@ -197,6 +200,8 @@ class Call:
             return default
         if wire.contents is None:
             raise Unknown(index)
+        if wire.contents.size > MOST_SIZES:
+            raise Refused(f"input {index} holds {wire.contents.size:,} sizes; at most {MOST_SIZES:,}")
         return tuple(whole(item) for item in wire.contents.reshape(-1).tolist())
 
     # ------------------------------------------------------------------ building

@@ -40,7 +40,11 @@ class MultiHeadAttention(nn.Module):
         self.out = nn.Linear(width, features if out_features is None else out_features, bias=bias)
 
     def forward(
-        self, q: Tensor, k: Tensor | None = None, v: Tensor | None = None, *,
+        self,
+        q: Tensor,
+        k: Tensor | None = None,
+        v: Tensor | None = None,
+        *,
         keep: Tensor | None = None,
     ) -> Tensor:
         """Keys are the queries and values the keys, unless given; ``keep`` is true where seen."""
@@ -120,3 +124,85 @@ def operands(n: Site) -> str:
     names = ["q"] if k == v == q else ["q", "k"] if k == v else ["q", "k", "v"]
     texts = [n[name] for name in names]
     return ", ".join([*texts, f"keep={n['keep']}"] if "keep" in n else texts)
+
+
+LINEAR_ATTENTION = helper('''
+def linear_attention(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    state: Tensor | None,
+    decay: Tensor | None,
+    beta: Tensor | None,
+) -> tuple[Tensor, Tensor]:
+    """One token after another: each adds key times value to a state that queries read."""
+    if state is None:
+        state = k.new_zeros(*k.shape[:-2], k.shape[-1], v.shape[-1])
+    heads = q.shape[-3] // k.shape[-3] if q.dim() > 2 else 1
+    outputs = []
+    for t in range(q.shape[-2]):
+        if decay is not None:
+            state = state * decay[..., t, :, None].exp()
+        value = v[..., t, :]
+        if beta is not None:
+            value = beta[..., t, :] * (value - (k[..., t, None, :] @ state).squeeze(-2))
+        state = state + k[..., t, :, None] * value[..., None, :]
+        each = state.repeat_interleave(heads, dim=-3) if heads > 1 else state
+        outputs.append((q[..., t, None, :] @ each).squeeze(-2))
+    return torch.stack(outputs, dim=-2), state
+''')
+
+LINEAR_SUMS = helper('''
+def normalise_linearly(y: Tensor, q: Tensor, k: Tensor, causal: bool) -> Tensor:
+    """Results divided by the sum of the weights of the keys that each query sees."""
+    seen = k.cumsum(-2) if causal else k.sum(-2, keepdim=True)
+    heads = q.shape[-3] // k.shape[-3] if q.dim() > 2 else 1
+    each = seen.repeat_interleave(heads, dim=-3) if heads > 1 else seen
+    return y / (q * each).sum(-1, keepdim=True)
+''')
+
+LINEAR_CALL = helper('''
+def attend_linearly(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    state: Tensor | None = None,
+    decay: Tensor | None = None,
+    beta: Tensor | None = None,
+    *,
+    scale: float,
+    causal: bool = True,
+    feature: str = "identity",
+    normalize: bool = False,
+) -> tuple[Tensor, Tensor]:
+    """Linear attention over features of queries and keys; gives the last state as well."""
+    if feature != "identity":
+        q, k = (F.relu(x) if feature == "relu" else F.elu(x) + 1 for x in (q, k))
+    if causal:
+        y, last = linear_attention(q, k, v, state, decay, beta)
+    else:
+        last = k.transpose(-1, -2) @ v
+        last = last if state is None else last + state
+        heads = q.shape[-3] // k.shape[-3] if q.dim() > 2 else 1
+        y = q @ (last.repeat_interleave(heads, dim=-3) if heads > 1 else last)
+    return (normalise_linearly(y, q, k, causal) if normalize else y * scale), last
+''')
+
+
+@emits("linear_attention")
+def linear_attention(n: Site) -> Answer:
+    """A loop over tokens, or two products where every query sees all keys."""
+    width = n.shape("q")[-1]
+    if n.op.scale is not None:
+        scale = n.number(n.op.scale, "scale")
+    elif isinstance(width, int):
+        scale = n.number(width**-0.5, "scale")
+    else:
+        scale = f"{n['q']}.shape[-1] ** -0.5"
+    given = n.rest("q", "k", "v", "state", "decay", "beta")
+    options = {
+        "causal": (n.op.causal, True),
+        "feature": (n.op.feature, "identity"),
+        "normalize": (n.op.normalize, False),
+    }
+    return n.call(LINEAR_CALL, given, f"scale={scale}", **options)

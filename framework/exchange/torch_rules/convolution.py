@@ -14,7 +14,7 @@ def same_pad(
 ) -> Tensor:
     """Pad so that ceil(size/stride) windows fit; an odd element goes after, or before."""
     pads: list[int] = []
-    for size, k, s in zip(x.shape[2:], kernel, stride):
+    for size, k, s in zip(x.shape[2:], kernel, stride, strict=True):
         missing = max((-(-size // s) - 1) * s + k - size, 0)
         pads = [(missing + lower) // 2, missing - (missing + lower) // 2, *pads]
     return F.pad(x, pads, value=value)
@@ -28,7 +28,7 @@ class SameConv{rank}d(nn.Conv{rank}d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Pad as far as is needed, then convolve."""
-        reach = tuple(d * (k - 1) + 1 for d, k in zip(self.dilation, self.kernel_size))
+        reach = tuple(d * (k - 1) + 1 for d, k in zip(self.dilation, self.kernel_size, strict=True))
         return super().forward(same_pad(x, reach, self.stride))
 ''')
     for rank in (1, 2, 3)
@@ -98,16 +98,63 @@ def conv(n: Site) -> Answer:
     )
 
 
+CONVOLVE_TRANSPOSED = helper('''
+def convolve_transposed(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    sizes: tuple[int, ...],
+    stride: tuple[int, ...],
+    dilation: tuple[int, ...],
+    groups: int,
+    pads: tuple[tuple[int, int], ...] | str,
+    extra: tuple[int, ...],
+) -> Tensor:
+    """A transposed convolution of a given size: the middle of the whole one, by its pads."""
+    convolve = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)[len(stride) - 1]
+    y = convolve(x, weight, stride=stride, groups=groups, dilation=dilation)
+    cuts: list[int] = []
+    for axis, size in enumerate(sizes):
+        if isinstance(pads, str):
+            missing = max(y.shape[axis + 2] + extra[axis] - size, 0)
+            before = (missing + (pads == "same_lower")) // 2
+        else:
+            before = pads[axis][0]
+        cuts = [-before, size + before - y.shape[axis + 2], *cuts]
+    y = F.pad(y, cuts)
+    return y if bias is None else y + bias.reshape(-1, *[1] * len(stride))
+''')
+
+
+def transposed(n: Site, rank: int, pads: Any) -> Answer:
+    """By a helper, for sizes and pads that torch has no word for."""
+    words = {pair for pair in pads if isinstance(pair, str)}
+    if words and len(set(pads)) > 1:
+        return None
+    given = {
+        "stride": spread(n.op.stride, rank, "stride"),
+        "dilation": spread(n.op.dilation, rank, "dilation"),
+        "groups": n.op.groups,
+        "pads": words.pop() if words else pads,
+        "extra": spread(n.op.output_pad, rank, "output_pad"),
+    }
+    listed = ", ".join(n.number(value, name) for name, value in given.items())
+    bias = n["bias"] if "bias" in n else "None"
+    sizes = n.shape_text(n.types[0].shape[2:])
+    return f"{CONVOLVE_TRANSPOSED}({n['x']}, {n['weight']}, {bias}, {sizes}, {listed})"
+
+
 @emits("conv_transpose")
 def conv_transpose(n: Site) -> Answer:
     """``nn.ConvTranspose2d``; one-sided pads are cut off afterwards."""
     rank = n.rank() - 2
-    if rank > 3 or n.op.output_size is not None:
+    if rank > 3:
         return None
     pads: Any = axis_pads(n.op.pad, rank)
-    if any(isinstance(pair, str) or pair[0] != pair[1] for pair in pads):
-        return None
-    options = {
+    uneven = any(isinstance(pair, str) or pair[0] != pair[1] for pair in pads)
+    if uneven or n.op.output_size is not None:
+        return transposed(n, rank, pads)
+    options: dict[str, Any] = {
         "stride": (short(spread(n.op.stride, rank, "stride")), 1),
         "padding": (short(tuple(before for before, _ in pads)), 0),
         "output_padding": (short(spread(n.op.output_pad, rank, "output_pad")), 0),

@@ -26,11 +26,20 @@ def slice_(n: Site) -> Answer:
     """Brackets; a negative step, which torch has not, by a flip."""
     axis = axis_index(n.op.axis, n.rank(), "x")
     if n.op.step < 0:
-        return None
+        return backwards(n, axis)
     start = "" if n.op.start is None else n.size(n.op.start, "start")
     stop = "" if n.op.stop is None else n.size(n.op.stop, "stop")
     step = "" if n.op.step == 1 else f":{n.number(n.op.step, 'step')}"
     return f"{n['x']}[{':, ' * axis}{start}:{stop}{step}]"
+
+
+def backwards(n: Site, axis: int) -> str:
+    """The same in the flipped tensor, where position p is -1 - p."""
+    start = "" if n.op.start is None else n.size(-1 - n.op.start, "start")
+    stop = "" if n.op.stop is None else n.size(-1 - n.op.stop, "stop")
+    step = "" if n.op.step == -1 else f":{n.number(-n.op.step, 'step')}"
+    cut = f"[{':, ' * axis}{start}:{stop}{step}]" if start or stop or step else ""
+    return f"{n['x']}.flip({axis}){cut}"
 
 
 @emits("select")

@@ -10,10 +10,9 @@ from framework.ops.rules import axes_of
 
 @emits("reshape")
 def reshape(n: Site) -> Answer:
-    """``reshape``."""
-    return (
-        f"{n['x']}.reshape({n.shape_text(n.op.shape) if not n.op.shape else n.sizes(n.op.shape)})"
-    )
+    """``reshape``; beside a size of 0 torch cannot tell what -1 is."""
+    shape = n.types[0].shape if 0 in n.op.shape else n.op.shape
+    return f"{n['x']}.reshape({n.sizes(shape) if shape else '()'})"
 
 
 @emits("flatten")
@@ -64,7 +63,7 @@ def unsqueeze(n: Site) -> Answer:
 @emits("expand")
 def expand(n: Site) -> Answer:
     """``expand``."""
-    return f"{n['x']}.expand({n.shape_text(n.op.shape) if not n.op.shape else n.sizes(n.op.shape)})"
+    return f"{n['x']}.expand({n.sizes(n.op.shape) if n.op.shape else '()'})"
 
 
 @emits("rearrange")
@@ -98,15 +97,13 @@ def opened(n: Site, left: tuple[Group, ...], shape: Shape) -> str:
 def merged(right: tuple[Group, ...]) -> str:
     """Calls that merge axes, the last one first; an empty group is an axis of 1."""
     text, end = "", sum(map(len, right))
+    whole = end
     for group in reversed(right):
         start = end - len(group)
         if not group:
             text += f".unsqueeze({start})"
         elif len(group) > 1:
-            text += f".flatten({start}, {end - 1})"
+            last = "" if end == whole and not text else f", {end - 1}"
+            text += f".flatten({start}{last})"
         end = start
-    return (
-        text.replace(f", {sum(map(len, right)) - 1})", ")", 1)
-        if right and len(right[-1]) > 1
-        else text
-    )
+    return text

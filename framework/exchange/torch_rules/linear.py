@@ -33,6 +33,8 @@ def einsum(n: Site) -> Answer:
 @emits("embedding")
 def embedding(n: Site) -> Answer:
     """``nn.Embedding``."""
+    ids = n["ids"] if n.type("ids").dtype in ("int32", "int64") else f"{n['ids']}.long()"
     if not n.own:
-        return f"F.embedding({n['ids']}, {n['weight']})"
-    return n.module("nn.Embedding", ("num_embeddings", n.op.count), ("embedding_dim", n.op.width))
+        return f"F.embedding({ids}, {n['weight']})"
+    size = ("num_embeddings", n.op.count), ("embedding_dim", n.op.width)
+    return n.module("nn.Embedding", *size, call=ids)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from framework.exchange.torch_rules.registry import Answer, Site, emits, helper
+from framework.ir.types import axis_index
 
 BATCH_NORM = helper('''
 class BatchNorm(nn.Module):
@@ -62,3 +63,73 @@ def layer_norm(n: Site) -> Answer:
 def dropout(n: Site) -> Answer:
     """``nn.Dropout``: a module, because it must know whether the model trains."""
     return n.module("nn.Dropout", ("p", n.op.p))
+
+
+@emits("group_norm", "instance_norm")
+def group_norm(n: Site) -> Answer:
+    """``nn.GroupNorm``; an instance norm has as many groups as channels."""
+    channels = n.shape("x")[1]
+    if not isinstance(channels, int):
+        return None
+    groups = n.op.groups if n.op.name == "group_norm" else channels
+    if n.own or not n.op.affine:
+        return n.module(
+            "nn.GroupNorm",
+            ("num_groups", groups),
+            ("num_channels", channels),
+            eps=(n.op.eps, 1e-5),
+            affine=(n.op.affine, True),
+        )
+    eps = n.number(n.op.eps, "eps")
+    given = n.rest("weight", "bias")
+    return f"F.group_norm({n['x']}, {n.number(groups, 'groups')}, {given}, {eps})"
+
+
+@emits("rms_norm")
+def rms_norm(n: Site) -> Answer:
+    """``nn.RMSNorm``."""
+    last = n.shape("x")[-n.op.axes :]
+    if any(not isinstance(size, int) for size in last):
+        return None
+    if n.own or not n.op.affine:
+        shape = last[0] if len(last) == 1 else last
+        return n.module(
+            "nn.RMSNorm",
+            ("normalized_shape", shape),
+            eps=(n.op.eps, None),
+            elementwise_affine=(n.op.affine, True),
+        )
+    eps = n.number(n.op.eps, "eps")
+    return f"F.rms_norm({n['x']}, {n.shape_text(last)}, {n['weight']}, {eps})"
+
+
+@emits("local_response_norm")
+def local_response_norm(n: Site) -> Answer:
+    """``F.local_response_norm``."""
+    if n.op.extra == "after" and n.op.size % 2 == 0:
+        return None
+    if n.rank() < 3:
+        return None
+    return n.call(
+        "F.local_response_norm",
+        n["x"],
+        n.number(n.op.size, "size"),
+        alpha=(n.op.alpha, 1e-4),
+        beta=(n.op.beta, 0.75),
+        k=(n.op.k, 1.0),
+    )
+
+
+@emits("lp_norm")
+def lp_norm(n: Site) -> Answer:
+    """``F.normalize``; the least number in place of 0 keeps vectors of zeros."""
+    eps = n.op.eps if n.op.eps > 0 else 1e-38
+    if n.type("x").dtype == "float16" and n.op.eps == 0:
+        return None
+    return n.call(
+        "F.normalize",
+        n["x"],
+        p=(n.op.p, 2.0),
+        dim=(axis_index(n.op.axis, n.rank(), "x"), 1),
+        eps=(eps, 1e-12),
+    )

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from framework.exchange.torch_source.code import (
@@ -36,7 +36,6 @@ from framework.exchange.torch_source.code import (
     literal,
 )
 from framework.ir.dims import Shape, Size
-from framework.ir.graph import Value
 from framework.ir.op import Op
 from framework.ir.types import TensorType
 
@@ -66,10 +65,14 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """A module that stands for the node, and the arguments of its call."""
+    """A module that stands for the node, and the arguments of its call.
+
+    ``whole``: it gives all results of the node as a tuple, not just the first.
+    """
 
     make: Make
     call: str
+    whole: bool = False
 
 
 Answer = str | Module | tuple[str | None, ...] | None
@@ -227,6 +230,10 @@ class Site:
             arguments.append(Argument("dtype", dtype, None))
         text = self[next(iter(self.held))] if call is None else call
         return Module(Make(callee, tuple(arguments)), text)
+
+    def all_of(self, module: Module) -> Module:
+        """A module that gives every result of the node."""
+        return replace(module, whole=True)
 
     def _stored(self) -> list[Held]:
         held = (one for one in self.held.values() if isinstance(one, Held))

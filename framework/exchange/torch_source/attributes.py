@@ -205,7 +205,7 @@ def written(make: Make) -> Iterator[str]:
 def same(argument: Argument) -> bool:
     """Has the argument its default?"""
     if argument.default is REQUIRED or isinstance(argument.value, Raw):
-        return argument.value == argument.default
+        return bool(argument.value == argument.default)
     return typed(argument.value) == typed(argument.default)
 
 

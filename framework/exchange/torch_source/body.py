@@ -105,7 +105,9 @@ class Pending:
             self.decompose(op, held, values)
         elif isinstance(answer, Module):
             call = f"({answer.call})" if answer.make.kind == "module" else ""
-            self.step(values[:1], types[:1], (*([member] if member else []), *site.cut(call)))
+            count = len(values) if answer.whole else 1
+            code = (*([member] if member else []), *site.cut(call))
+            self.step(values[:count], types[:count], code)
         elif isinstance(answer, str):
             self.step(values, types, site.cut(answer))
         else:
@@ -170,7 +172,7 @@ class Pending:
         arguments: list[Any] = []
         for port in op.ports.inputs:
             found = held.get(port.name)
-            arguments += found if isinstance(found, tuple) else [found]
+            arguments.append(found)
         try:
             answer = rule(Decomposition(self), *arguments)
         except Mistake as mistake:

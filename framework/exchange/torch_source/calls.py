@@ -1,9 +1,10 @@
-"""Bodies of scopes, innermost first: nodes by their rules, inner scopes by calls of their classes."""
+"""Bodies of scopes: nodes by their rules, inner scopes by calls of their classes."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import pairwise
 
 from framework.exchange.torch_source.body import Gaps, Writer
 from framework.exchange.torch_source.code import Argument, Make, Member, Part, Raw, Stored, Tensor
@@ -12,6 +13,7 @@ from framework.exchange.torch_source.names import own_name
 from framework.exchange.torch_source.parts import Body, Step, tensors_in
 from framework.exchange.torch_source.tree import ROOT, Tree, base_of, inside
 from framework.ir.graph import Graph, Node, Parameter, Value
+from framework.ir.types import TensorType
 
 __all__ = ["Assembler"]
 
@@ -131,7 +133,7 @@ class Assembler:
         if len(varying) != 1:
             return None
         position = varying[0]
-        for before, after in zip(copies, copies[1:], strict=False):
+        for before, after in pairwise(copies):
             (result,) = self.classes[before].results(self.bodies[before])
             if self.classes[after].given(self.bodies[after])[position] != Tensor(result):
                 return None
@@ -160,7 +162,9 @@ class Assembler:
                     path = part.path if isinstance(part, Member) else part.name
                     first.setdefault(inside(path, body.path) or path, index)
         used = {
-            rel: min((i for path, i in first.items() if related(path, rel)), default=len(body.steps))
+            rel: min(
+                (i for path, i in first.items() if related(path, rel)), default=len(body.steps)
+            )
             for rel in body.makes
         }
         body.makes = {rel: body.makes[rel] for rel in sorted(body.makes, key=lambda r: used[r])}
@@ -199,7 +203,7 @@ def arguments(given: list[Part]) -> tuple[Part, ...]:
     return ("(", *listed, ")")
 
 
-def types(body: Body, values: tuple[Value, ...]) -> tuple:
+def types(body: Body, values: tuple[Value, ...]) -> tuple[TensorType, ...]:
     """Types of results of a body."""
     return tuple(body.types[value] for value in values)
 

@@ -13,6 +13,7 @@ from framework.exchange.torch_source.parts import Parameter
 from framework.exchange.torch_source.tree import ROOT, inside
 from framework.exchange.torch_source.variables import Line, Variables, free
 from framework.exchange.torch_source.wrapping import WIDTH, docstring, wrapped
+from framework.ir.dims import Size
 from framework.ir.graph import Graph, Input, Value
 
 __all__ = ["ClassText"]
@@ -61,9 +62,9 @@ class ClassText:
         return [
             doc,
             "",
-            f"    model = {self.klass.name}().eval()",
-            '    model.load_state_dict(safetensors.torch.load_file("weights.safetensors"))',
-            f"    {identifier(result)} = model({given})[{literal(result)}]",
+            f">>> model = {self.klass.name}().eval()",
+            '>>> model.load_state_dict(safetensors.torch.load_file("weights.safetensors"))',
+            f">>> {identifier(result)} = model({given})[{literal(result)}]",
         ]
 
     def shape(self, value: Value) -> str:
@@ -121,7 +122,7 @@ class ClassText:
         if self.root:
             outputs = list(dict.fromkeys(self.graph.outputs.values()))
         given = [f"{name}: Tensor" for _, name in self.inputs]
-        given += [f"{name}: int" for name, _ in self.klass.sizes]
+        given += [f"{name}: int{self.example(sizes[0])}" for name, sizes in self.klass.sizes]
         head = f"def forward({', '.join(['self', *given])}) -> {self.answer(outputs)}:"
         lines = [*wrapped(head, 4), *docstring(self.forward_doc(outputs), 8)]
         seen = self.shape(self.body.tensors[0]) if self.body.tensors else ""
@@ -130,6 +131,13 @@ class ClassText:
             lines += wrapped(line.text, 12 if line.inner else 8, new)
             seen = line.comment or seen
         return lines
+
+    def example(self, size: Size) -> str:
+        """The default of a size that no input of the model tells."""
+        name = str(size)
+        return (
+            f" = {self.graph.examples[name]}" if self.root and name in self.graph.examples else ""
+        )
 
     def answer(self, outputs: Sequence[Value]) -> str:
         """The type of what forward gives."""
@@ -152,9 +160,9 @@ class ClassText:
             node = self.graph[key.node] if isinstance(key, Value) else None
             if node is not None:
                 doc = f", {prose(node.doc)}" if node.doc else ""
-                out.append(f"    {name}: {node.type.dtype} {self.shape(Value(node.name))}{doc}")
+                out.append(f"{name}: {node.type.dtype} {self.shape(Value(node.name))}{doc}")
         for name, value in self.graph.outputs.items():
-            out.append(f"    -> {prose(name)}: {self.shape(value)}")
+            out.append(f"-> {prose(name)}: {self.shape(value)}")
         return out
 
     def flow(self, outputs: Sequence[Value]) -> Iterator[Line]:

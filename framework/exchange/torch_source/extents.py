@@ -121,7 +121,10 @@ class Finder:
     def symbol(self, index: int, name: str) -> Code | None:
         """A symbol: an axis that is it, or one that it can be solved from."""
         wanted = self.graph.symbols[name]
-        return self.axis(index, [wanted] * len(self.klass.copies)) or self.solved(index, name)
+        found = self.axis(index, [wanted] * len(self.klass.copies)) or self.solved(index, name)
+        if found is None and self.body.path == ROOT and name in self.graph.examples:
+            return (self.given(name, (wanted,)),)  # no input tells it: the caller may
+        return found
 
     def solved(self, index: int, name: str) -> Code | None:
         """From an axis ``k*v + c`` of a symbol that stands for ``m*v``."""

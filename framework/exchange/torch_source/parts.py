@@ -7,18 +7,15 @@ from typing import Any
 
 from framework.exchange.torch_source.code import (
     REQUIRED,
-    Argument,
     Code,
     Device,
     Extent,
     Make,
     Member,
     Number,
-    Part,
     Stored,
     Tensor,
 )
-from framework.ir.dims import Size
 from framework.ir.graph import Value
 from framework.ir.types import TensorType
 

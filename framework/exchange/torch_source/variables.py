@@ -80,9 +80,7 @@ class Variables:
         wish = next((name for name in STREAM if name not in busy), None)
         return free(identifier(label or "part"), busy) if wish is None else wish
 
-    def carry(
-        self, statement: Statement, value: Value, busy: set[str]
-    ) -> tuple[str, list[Line]]:
+    def carry(self, statement: Statement, value: Value, busy: set[str]) -> tuple[str, list[Line]]:
         """A variable that holds the value and may be changed."""
         have = self.names[value]
         if have in STREAM and have not in busy:
@@ -111,7 +109,9 @@ class Variables:
         out.append(Line(f"if {statement.condition}:"))
         inner = statement.inner
         for number, one in enumerate(inner[:-1]):
-            later = {self.names[v] for s in inner[number + 1 :] for v in s.reads() if v in self.names}
+            later = {
+                self.names[v] for s in inner[number + 1 :] for v in s.reads() if v in self.names
+            }
             made = one.step.results[0]
             name = next(n for n in (*STREAM, "part") if n not in busy | later or n == "part")
             text = self.text(one.code)

@@ -75,7 +75,12 @@ class Aligner:
         return all(rel in there and there[rel].plan == m.plan for rel, m in self.body.makes.items())
 
     def match(
-        self, i: int, j: int, known: dict[Value, Value], instead: dict[int, Value], steps: list
+        self,
+        i: int,
+        j: int,
+        known: dict[Value, Value],
+        instead: dict[int, Value],
+        steps: list[Step | None],
     ) -> Copy | None:
         """Match the leader's steps from ``i`` on with the body's from ``j`` on."""
         self.attempts += 1
@@ -139,7 +144,9 @@ def runs_of(leader: Body, copies: list[Copy]) -> list[Run] | None:
         if leaks(leader, start, stop):
             pieces = [(index, index + 1) for index in range(start, stop)]
         for first, last in pieces:
-            given = {outer(leader, copy, first, last) for copy in copies if last - 1 in copy.instead}
+            given = {
+                outer(leader, copy, first, last) for copy in copies if last - 1 in copy.instead
+            }
             if len(given) != 1:
                 return None
             result = leader.steps[last - 1].results[0]
@@ -186,5 +193,3 @@ def members_of(body: Body, start: int, stop: int) -> set[str]:
                 found.update(name for name in body.makes if inside(rel, name) is not None)
                 found.update({rel} & set(body.makes))
     return found
-
-

@@ -24,7 +24,7 @@ def activations(work: Work, piece: Piece) -> bool:
         found = gated(work, number, gate, rest)
         if found is not None:
             name, attributes = found
-            new = work.add(name, {"x": rest[0]}, piece, **attributes)
+            new = work.add(name, {"x": rest[0]}, piece, attributes=attributes)
             if work.replace(result, new, name):
                 return True
     return False

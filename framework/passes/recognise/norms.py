@@ -37,9 +37,9 @@ def norm(work: Work, piece: Piece, above: Value, below: Value) -> bool:
     centred = centred_of(work, above, axes)
     attributes: dict[str, Any] = {"axes": axes, "eps": eps, "affine": False}
     if centred is not None:
-        new = work.add("layer_norm", {"x": centred}, piece, **attributes, bias=False)
+        new = work.add("layer_norm", {"x": centred}, piece, attributes=attributes | {"bias": False})
         return work.replace(Value(piece.name), new, "layer_norm")
-    new = work.add("rms_norm", {"x": above}, piece, **attributes)
+    new = work.add("rms_norm", {"x": above}, piece, attributes=attributes)
     return work.replace(Value(piece.name), new, "rms_norm")
 
 
@@ -81,7 +81,7 @@ def squared(work: Work, value: Value) -> Value | None:
         return reads[0]
     if piece.op.name == "pow":
         return reads[0] if work.number(reads[1]) == 2 else None
-    return reads[0] if len(reads) == 2 and work.same(*reads) else None
+    return reads[0] if len(reads) == 2 and work.same(reads[0], reads[1]) else None
 
 
 def centred_of(work: Work, value: Value, axes: int) -> Value | None:
@@ -121,14 +121,15 @@ def attached(work: Work, piece: Piece, x: Value, other: Value) -> bool:
     fitting = trimmed(array, work.type_of(x).shape[-values["axes"] :])
     if fitting is None:
         return False
-    weights = {name: work.weights[stored] for name, stored in has.items()} | {slot: fitting}
+    weights = has | {slot: work.derived(other, "trimmed", fitting)}
     attributes = {**values, "affine": True}
     if before.op.name == "layer_norm":
         attributes["bias"] = slot == "bias"
-    name = home(work, other, slot) or before.name
+    name = home(work, other, slot) or before.title
     new = work.add(
-        before.op.name, {"x": next(before.reads)}, piece, weights=weights, name=name, **attributes
-    )
+        before.op.name, {"x": next(before.reads)}, piece,
+        weights=weights, name=name, attributes=attributes,
+    )  # fmt: skip
     return work.replace(Value(piece.name), new, before.op.name)
 
 

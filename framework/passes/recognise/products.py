@@ -16,8 +16,8 @@ def linears(work: Work, piece: Piece) -> bool:
         return False
     name = home(work, other, "weight")
     attributes = {"out": array.shape[1], "bias": False}
-    weights = {"weight": array.T}
-    new = work.add("linear", {"x": x}, piece, weights=weights, name=name, **attributes)
+    weights = {"weight": work.derived(other, "turned", array.T)}
+    new = work.add("linear", {"x": x}, piece, weights=weights, name=name, attributes=attributes)
     return work.replace(Value(piece.name), new, "linear")
 
 
@@ -41,13 +41,13 @@ def biased(work: Work, piece: Piece, x: Value, other: Value) -> bool:
         return False
     if set(before.wires) != {"x"}:
         return False
-    weights = {slot: work.weights[name] for slot, name in before.parameters.items()}
-    weights["bias"] = array.reshape(out)
-    name = home(work, other, "bias") or before.name
+    weights = before.parameters | {"bias": work.derived(other, "flat", array.reshape(out))}
+    name = home(work, other, "bias") or before.title
     attributes = {**before.op.values, "bias": True}
     new = work.add(
-        before.op.name, {"x": next(before.reads)}, piece, weights=weights, name=name, **attributes
-    )
+        before.op.name, {"x": next(before.reads)}, piece,
+        weights=weights, name=name, attributes=attributes,
+    )  # fmt: skip
     return work.replace(Value(piece.name), new, work.made.get(before.name))
 
 
@@ -66,20 +66,17 @@ def channelled(work: Work, piece: Piece, x: Value, other: Value) -> bool:
     if array is None or array.ndim > rank or len(axes) != 1:
         return False
     axis = axes[0] - array.ndim  # from the back, as broadcasting counts
-    before = work.maker(x, "affine")
+    before, flat = work.maker(x, "affine"), work.derived(other, "flat", array.reshape(-1))
     if piece.op.name == "mul":
-        slots, source = {"weight": array.reshape(-1)}, x
+        slots, source = {"weight": flat}, x
     elif before is not None and work.sole(x) and before.parameters.keys() == {"weight"}:
         if before.op.values["axis"] % rank != axis % rank:
             return False
-        weight = work.weights[before.parameters["weight"]]
-        slots, source = {"weight": weight, "bias": array.reshape(-1)}, next(before.reads)
+        slots, source = before.parameters | {"bias": flat}, next(before.reads)
     else:
         return False
-    new = work.add(
-        "affine", {"x": source}, piece, weights=slots,
-        axis=axis if axis == -1 else axis % rank, weight=True, bias="bias" in slots,
-    )  # fmt: skip
+    attributes = {"axis": axis if axis == -1 else axis % rank, "bias": "bias" in slots}
+    new = work.add("affine", {"x": source}, piece, weights=slots, attributes=attributes)
     return work.replace(Value(piece.name), new, "affine")
 
 
@@ -99,7 +96,7 @@ class Joins:
         before = self.known.get((axis, values[:-1]))
         changed = False
         if before is not None and len(values) > 2 and before.node in work.pieces:
-            new = work.add("concat", {"xs": (before, values[-1])}, piece, axis=axis)
+            new = work.add("concat", {"xs": (before, values[-1])}, piece, attributes={"axis": axis})
             if work.replace(result, new, "concat of concat") and new is not None:
                 result, changed = Value(new.name), True
         self.known.setdefault((axis, values), result)

@@ -13,6 +13,7 @@ from framework.passes.recognise.attending import attentions
 from framework.passes.recognise.axes import rearrangements
 from framework.passes.recognise.heads import heads
 from framework.passes.recognise.norms import affine_norms, norms
+from framework.passes.recognise.picks import picks
 from framework.passes.recognise.products import Joins, biases, channels, linears
 from framework.passes.recognise.scalars import scalars
 from framework.passes.recognise.work import Piece, Work
@@ -33,7 +34,7 @@ class Recognised:
 def patterns() -> tuple[Pattern, ...]:
     """All patterns; later ones build on what earlier ones made."""
     return (
-        scalars, activations, norms, affine_norms, linears, biases, attentions, heads,
+        picks, scalars, activations, norms, affine_norms, linears, biases, attentions, heads,
         channels, Joins(), rearrangements,
     )  # fmt: skip
 
@@ -50,10 +51,13 @@ def recognised(
         for _ in range(MOST_SWEEPS):
             if not sweep(work, pattern):
                 break
+    work.prune()
     private_constants(work)
+    private_starts(work)
     found: dict[str, list[str]] = {}
+    final = work.names()
     for node, name in work.made.items():
-        found.setdefault(name, []).append(node)
+        found.setdefault(name, []).append(final[node])
     report = [Recognised(name, len(nodes), tuple(nodes)) for name, nodes in sorted(found.items())]
     return *work.finished(), report
 
@@ -73,6 +77,18 @@ def private_constants(work: Work) -> None:
         value = Value(piece.name)
         for name in list(work.readers.get(value, {}))[1:]:
             reader = work.pieces[name]
-            copy = work.add("constant", {}, reader, name=piece.name, **piece.op.values)
+            copy = work.add("constant", {}, reader, name=piece.name, attributes=piece.op.values)
             if copy is not None:
                 work.rewire(reader, value, Value(copy.name))
+
+
+def private_starts(work: Work) -> None:
+    """Untie vectors whose elements are all equal: exporters store equal first values once."""
+    for name in [name for name in work.parameters if name in work.weights]:
+        array = work.weights[name]
+        if array.ndim != 1 or (array != array[:1]).any():
+            continue
+        users = [piece for piece in work.ordered() if name in piece.parameters.values()]
+        for piece in users[1:]:
+            own = work.derived(name, ("own", piece.name), array)
+            work.give(piece, name, own)

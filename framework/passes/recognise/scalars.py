@@ -49,7 +49,9 @@ def scaled(work: Work, piece: Piece, x: Value | tuple[Value, ...], by: float, sh
     """``by*x + shift`` as one node."""
     if isinstance(x, tuple):
         return False
-    return work.replace(Value(piece.name), work.add("scale", {"x": x}, piece, by=by, shift=shift))
+    return work.replace(
+        Value(piece.name), work.add("scale", {"x": x}, piece, attributes={"by": by, "shift": shift})
+    )
 
 
 def merged(work: Work, piece: Piece) -> bool:

@@ -7,7 +7,7 @@ typed, and refused where its type differs from what it replaces or where sizes m
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,13 @@ class Piece:
     parameters: dict[str, str]
     place: tuple[int, int]
     source: Node
+    wish: str | None = None
+    """What it is called in the end, if that name is free then."""
+
+    @property
+    def title(self) -> str:
+        """What it is called in the end, unless that name is taken."""
+        return self.name if self.wish is None else self.wish
 
     @property
     def reads(self) -> Iterator[Value]:
@@ -51,6 +58,7 @@ class Work:
     readers: dict[Value, dict[str, None]] = field(default_factory=dict)
     outputs: dict[str, Value] = field(default_factory=dict)
     parameters: dict[str, Parameter] = field(default_factory=dict)
+    _derived: dict[object, str] = field(default_factory=dict)
     made: dict[str, str] = field(default_factory=dict)
     """Nodes that a pattern has made: name of the pattern by name of the node."""
 
@@ -66,6 +74,7 @@ class Work:
                 node.name, node.op, wires, node.outputs, dict(node.parameters), (place, 0), node
             )
             self._insert(piece)
+        self.shared = {value for value, names in self.readers.items() if len(names) > 1}
 
     def _insert(self, piece: Piece) -> None:
         self.pieces[piece.name] = piece
@@ -106,7 +115,10 @@ class Work:
     def number(self, value: Value | None) -> float | None:
         """The value, if it is a constant of one element."""
         found = self.array(value)
-        return float(found.reshape(())) if found is not None and found.size == 1 else None
+        if found is None or found.size != 1:
+            return None
+        # the shortest text of a float32: 1e-6, not 9.999999974752427e-07
+        return float(str(found.reshape(())[()])) if found.dtype.kind == "f" else float(found.item())
 
     def same(self, one: Value, two: Value, depth: int = 3) -> bool:
         """Are two values the same, or computed in the same way from the same?"""
@@ -115,12 +127,48 @@ class Work:
         a, b = self.pieces[one.node], self.pieces[two.node]
         if depth == 0 or one.output != two.output or a.op != b.op or a.op.random:
             return False
-        if isinstance(a.op, Input) or a.parameters != b.parameters or a.wires.keys() != b.wires:
+        if (
+            isinstance(a.op, Input)
+            or a.parameters != b.parameters
+            or list(a.wires) != list(b.wires)
+        ):
             return False
         pairs = zip(a.reads, b.reads, strict=False)
         return len(list(a.reads)) == len(list(b.reads)) and all(
             self.same(x, y, depth - 1) for x, y in pairs
         )
+
+    # ------------------------------------------------------------------ stored tensors
+
+    def derived(self, source: Value | str, how: object, array: Array) -> str:
+        """A stored tensor made of another one; the same again is stored once.
+
+        ``source`` is a parameter, a constant, or the name of a stored tensor.
+        """
+        if isinstance(source, Value):
+            piece = self.pieces[source.node]
+            source = piece.parameters.get("value", piece.name)
+        key = (source, how)
+        if key not in self._derived:
+            name = f"{source}.{len(self._derived)}"
+            self._derived[key] = name
+            self.weights[name] = np.ascontiguousarray(array) if array.ndim else array
+        return self._derived[key]
+
+    def _declare(self, name: str, op: Op, slot: str) -> None:
+        if name not in self.parameters:
+            array = self.weights[name]
+            self.parameters[name] = Parameter(
+                name, array.shape, array.dtype.name, slot not in op.buffers, op.initial[slot],
+                op.fans(slot, array.shape),
+            )  # fmt: skip
+
+    def give(self, piece: Piece, old: str, new: str) -> None:
+        """Let a node use another stored tensor of the same shape."""
+        for slot, name in piece.parameters.items():
+            if name == old:
+                piece.parameters[slot] = new
+                self._declare(new, piece.op, slot)
 
     # ------------------------------------------------------------------ what patterns do
 
@@ -130,30 +178,30 @@ class Work:
         wires: Mapping[str, Value | tuple[Value, ...]],
         at: Piece,
         *,
-        weights: Mapping[str, Array] | None = None,
+        weights: Mapping[str, str] | None = None,
         name: str | None = None,
-        **attributes: Any,
+        attributes: Mapping[str, Any] | None = None,
     ) -> Piece | None:
-        """A new node in the place of ``at``; None where it does not fit."""
+        """A new node in the place of ``at``, with stored tensors by slot; None: it does not fit."""
         cls = REGISTRY.get(operator)
         if cls is None:
             return None
         stored = {} if weights is None else dict(weights)
         try:
-            op = cls(**attributes)
+            op = cls(**({} if attributes is None else attributes))
             op.check()
             inference = op.infer({port: self._given(value) for port, value in wires.items()})
         except (Mistake, TypeError):
             return None
         if not self._fits(inference, stored):
             return None
-        free = self._free(name if name is not None else scoped(at.name, operator))
-        parameters = {slot: f"{free}.{slot}" for slot in stored}
+        for slot, tensor in stored.items():
+            self._declare(tensor, op, slot)
+        wish = name if name is not None else scoped(at.source.name, operator)
         piece = Piece(
-            free, op, dict(wires), inference.outputs, parameters, self._place(at), at.source
-        )
-        for slot, array in stored.items():
-            self._store(parameters[slot], array, op, slot)
+            self._free(wish), op, dict(wires), inference.outputs, stored, self._place(at),
+            at.source, wish,
+        )  # fmt: skip
         self._insert(piece)
         return piece
 
@@ -162,11 +210,11 @@ class Work:
             return self.type_of(value)
         return tuple(self.type_of(single) for single in value)
 
-    def _fits(self, inference: Inference, stored: Mapping[str, Array]) -> bool:
-        shapes = {slot: type_.shape for slot, type_ in inference.parameters.items()}
-        return {slot: array.shape for slot, array in stored.items()} == shapes and all(
-            self._certain(condition) for condition in inference.conditions
-        )
+    def _fits(self, inference: Inference, stored: Mapping[str, str]) -> bool:
+        wanted = {slot: (t.shape, t.dtype) for slot, t in inference.parameters.items()}
+        arrays = {slot: self.weights[name] for slot, name in stored.items()}
+        found = {slot: (array.shape, array.dtype.name) for slot, array in arrays.items()}
+        return found == wanted and all(self._certain(c) for c in inference.conditions)
 
     def _certain(self, condition: Condition) -> bool:
         return self.facts.verdict(condition).always
@@ -180,14 +228,6 @@ class Work:
             number += 1
             name = f"{base}_{number}"
         return name
-
-    def _store(self, name: str, array: Array, op: Op, slot: str) -> None:
-        kept = np.ascontiguousarray(array)
-        self.weights[name] = kept
-        self.parameters[name] = Parameter(
-            name, kept.shape, kept.dtype.name, slot not in op.buffers, op.initial[slot],
-            op.fans(slot, kept.shape),
-        )  # fmt: skip
 
     def replace(self, old: Value, new: Piece | None, pattern: str | None = None) -> bool:
         """Let all who read ``old`` read the new node's first result; False where types differ."""
@@ -223,6 +263,11 @@ class Work:
         pairs = zip(one.shape, two.shape, strict=True)
         return all(a == b or self._certain(Condition("==", a, b, "sizes")) for a, b in pairs)
 
+    def prune(self) -> None:
+        """Remove all nodes that no output depends on."""
+        for piece in sorted(self.pieces.values(), key=lambda piece: piece.place, reverse=True):
+            self._drop(piece.name)
+
     def _drop(self, name: str) -> None:
         """Remove a node that nobody reads, and what nobody reads then."""
         waiting = [name]
@@ -241,20 +286,48 @@ class Work:
 
     # ------------------------------------------------------------------ the result
 
+    def names(self) -> dict[str, str]:
+        """Final names: those that new nodes wish for, where they are free by now."""
+        taken = {piece.name for piece in self.pieces.values() if piece.wish is None}
+        final: dict[str, str] = {}
+        for piece in sorted(self.pieces.values(), key=lambda piece: piece.place):
+            name, number = piece.title, 1
+            while piece.wish is not None and name in taken:
+                number += 1
+                name = f"{piece.title}_{number}"
+            taken.add(name)
+            final[piece.name] = name
+        return final
+
+    def tensor_names(self, final: Mapping[str, str]) -> dict[str, str]:
+        """Final names of the stored tensors: new ones are called after the first to use them."""
+        found: dict[str, str] = {}
+        for piece in self.ordered():
+            for slot, name in piece.parameters.items():
+                made = name not in self.graph.parameters
+                found.setdefault(name, f"{final[piece.name]}.{slot}" if made else name)
+        return found
+
     def finished(self) -> tuple[Graph, dict[str, Array]]:
         """The new graph with the weights that it uses."""
         graph = Graph(self.graph.name, self.graph.doc)
         graph.symbols, graph.examples = self.graph.symbols, dict(self.graph.examples)
         graph.conditions, graph.scopes = list(self.graph.conditions), dict(self.graph.scopes)
+        final = self.names()
+        tensors = self.tensor_names(final)
         for piece in self.ordered():
             node = piece.source
-            added = Node(piece.name, piece.op, piece.outputs, piece.parameters, node.place)
-            added.doc = node.doc if node.name == piece.name else None
-            graph.add(added, piece.wires)
-        graph.outputs = dict(self.outputs)
-        used = dict.fromkeys(name for node in graph for name in node.parameters.values())
-        graph.parameters = {name: self.parameters[name] for name in used}
-        return graph, {name: self.weights[name] for name in used if name in self.weights}
+            stored = {slot: tensors[name] for slot, name in piece.parameters.items()}
+            added = Node(final[piece.name], piece.op, piece.outputs, stored, node.place)
+            added.doc = node.doc if piece.wish is None else None
+            graph.add(added, {port: renamed(v, final) for port, v in piece.wires.items()})
+        outputs = self.outputs.items()
+        graph.outputs = {name: Value(final[v.node], v.output) for name, v in outputs}
+        for old, new in tensors.items():
+            graph.parameters[new] = replace(self.parameters[old], name=new)
+        return graph, {
+            new: self.weights[old] for old, new in tensors.items() if old in self.weights
+        }
 
     def ordered(self) -> Sequence[Piece]:
         """All nodes by their places, each after what it reads."""
@@ -271,13 +344,20 @@ class Work:
         return list(done.values())
 
 
-def swapped(
-    wired: Value | tuple[Value, ...], old: Value, new: Value
-) -> Value | tuple[Value, ...]:
+def swapped(wired: Value | tuple[Value, ...], old: Value, new: Value) -> Value | tuple[Value, ...]:
     """What is connected to a port, with one value in place of another."""
     if isinstance(wired, Value):
         return new if wired == old else wired
     return tuple(new if value == old else value for value in wired)
+
+
+def renamed(
+    wired: Value | tuple[Value, ...], final: Mapping[str, str]
+) -> Value | tuple[Value, ...]:
+    """What is connected to a port, under the final names."""
+    if isinstance(wired, Value):
+        return Value(final[wired.node], wired.output)
+    return tuple(Value(final[value.node], value.output) for value in wired)
 
 
 def scoped(name: str, operator: str) -> str:
@@ -287,7 +367,7 @@ def scoped(name: str, operator: str) -> str:
 
 
 def home(work: Work, value: Value, ending: str) -> str | None:
-    """The scope of a stored tensor called ``scope.ending``: a name for who uses it."""
-    piece = work.maker(value, "parameter")
+    """The scope of a stored tensor called ``scope.ending``: a name for the node that uses it."""
+    piece = None if value in work.shared else work.maker(value, "parameter")
     scope, _, last = ("", "", "") if piece is None else piece.name.rpartition(".")
     return scope if scope and last == ending else None

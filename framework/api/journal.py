@@ -1,0 +1,124 @@
+"""What of a long run is done already: one line for each input, beside the results.
+
+    results.csv          the results
+    results.csv.journal  {"journal": 1, "run": {"model": "resnet18", …}}
+                         {"file": "a.jpg", "signature": "9f…", "end": 120, "check": 1293, …}
+
+A line is written once its results are on the disk, and says how far they reach.  Whatever moment
+an interruption comes at, results without a line are thrown away and made again: nothing is lost,
+and nothing is there twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from framework.errors import InputError
+from framework.runtime.files import write_atomically
+
+VERSION = 1
+SIGNATURE_BYTES = 16
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One input that is done.
+
+    ``end`` is where its results end in the file of all results and ``check`` their checksum;
+    in a folder of results, ``end`` is the length of its own file.
+    """
+
+    file: str
+    signature: str
+    end: int
+    check: int
+
+
+class Journal:
+    """The journal of one file or folder of results."""
+
+    def __init__(self, output: Path, run: Mapping[str, object]) -> None:
+        self.path = output.with_name(f"{output.name}.journal")
+        self.output = output
+        self.run = dict(run)
+
+    def read(self) -> list[Entry]:
+        """The inputs that are done; a last line that was cut off does not count.
+
+        Raises `InputError` for results of another model, other weights or other options.
+        """
+        if not self.path.is_file():
+            return []
+        first, *lines = self.path.read_text("utf-8").split("\n")[:-1] or [""]
+        self.check_run(parsed(first, self.path))
+        return [entry_of(parsed(line, self.path), self.path) for line in lines]
+
+    def check_run(self, head: Mapping[str, object]) -> None:
+        """Refuse to mix results of different runs."""
+        began = head.get("run")
+        if head.get("journal") != VERSION or not isinstance(began, dict):
+            raise InputError(f"{self.path}: is not a journal of this program\n  {self.cure}")
+        names = [name for name in self.run if began.get(name) != self.run[name]]
+        if names:
+            was = ", ".join(f"{name} {began.get(name)}" for name in names)
+            now = ", ".join(f"{name} {self.run[name]}" for name in names)
+            fact = f"{self.output}: was begun with another run ({was}; now {now})"
+            raise InputError(f"{fact}\n  {self.cure}")
+
+    @property
+    def cure(self) -> str:
+        """What to do about results that cannot be continued."""
+        return f"hint: name another --output, or remove {self.output} and {self.path}"
+
+    def write(self, entries: Iterable[Entry]) -> None:
+        """The whole journal anew, whole or not at all."""
+        head = json.dumps({"journal": VERSION, "run": self.run}, ensure_ascii=False)
+        text = "".join(f"{line}\n" for line in (head, *map(line_of, entries)))
+        write_atomically(self.path, lambda file: file.write(text.encode()))
+
+    def append(self, entries: Iterable[Entry]) -> None:
+        """Some more inputs are done; their results must be on the disk already."""
+        with self.path.open("ab") as file:
+            file.write("".join(f"{line_of(entry)}\n" for entry in entries).encode())
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def line_of(entry: Entry) -> str:
+    """An entry as JSON; names that are no Unicode survive as escapes."""
+    return json.dumps(asdict(entry))
+
+
+def parsed(line: str, path: Path) -> dict[str, object]:
+    """One line of a journal."""
+    try:
+        found = json.loads(line)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise InputError(f"{path}: is damaged: '{line:.60}' is no entry\n  hint: remove it")
+    return found
+
+
+def entry_of(found: Mapping[str, object], path: Path) -> Entry:
+    """One line of a journal as an entry."""
+    file, signature = found.get("file"), found.get("signature")
+    end, check = found.get("end"), found.get("check")
+    if isinstance(file, str) and isinstance(signature, str):
+        if isinstance(end, int) and isinstance(check, int):
+            return Entry(file, signature, end, check)
+    raise InputError(f"{path}: is damaged: {found} is no entry\n  hint: remove it")
+
+
+def signature_of(paths: Iterable[str]) -> str:
+    """What is in some files, in 32 characters; OSError for one that cannot be read."""
+    digests = hashlib.blake2b(digest_size=SIGNATURE_BYTES)
+    for path in paths:
+        with open(path, "rb") as file:
+            digests.update(hashlib.file_digest(file, "sha256").digest())
+    return digests.hexdigest()

@@ -1,0 +1,70 @@
+"""What a plan runs in place of an operator's definition: a function prepared for known types."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from framework.ir.types import TensorType
+from framework.numerics.team import SOLO, Team
+
+Array = NDArray[Any]
+Precision = Literal["strict", "fast"]
+
+ALIGNMENT = 64
+"""Bytes; buffers start at cache lines."""
+
+
+@dataclass(frozen=True)
+class How:
+    """What a kernel may assume: how exact it must be, and the threads that it has.
+
+    ``strict`` never uses an algorithm that loses digits against the plain definition.
+    ``wanted`` says which results anybody reads (None: all); the others get None in ``out``.
+    """
+
+    precision: Precision = "strict"
+    team: Team = SOLO
+    wanted: tuple[bool, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A prepared function.
+
+    ``function(*arrays, out=…, scratch=…)`` takes the arrays in the order of the signature,
+    writes its result into ``out`` (a tuple of arrays for several results) and may use the
+    ``scratch`` bytes as it likes.  ``layouts`` say how arguments are laid out beforehand, once
+    where they are weights.  ``overwrites`` are the arguments whose memory may be ``out``.
+    """
+
+    function: Callable[..., Any]
+    outputs: tuple[TensorType, ...]
+    scratch: int = 0
+    overwrites: tuple[int, ...] = ()
+    layouts: Mapping[int, Callable[[Array], Array]] = field(default_factory=dict)
+    algorithm: str = ""
+
+    def __call__(self, *arrays: Any) -> Any:
+        """Run on fresh memory."""
+        laid = [
+            self.layouts[i](array) if i in self.layouts and array is not None else array
+            for i, array in enumerate(arrays)
+        ]
+        out = tuple(empty(type_) for type_ in self.outputs)
+        self.run(laid, out, np.empty(self.scratch, np.uint8))
+        return out if len(out) > 1 else out[0]
+
+    def run(self, arrays: Sequence[Any], out: tuple[Any, ...], scratch: Any) -> None:
+        """Run on given memory; the arguments are laid out already."""
+        self.function(*arrays, out=out if len(out) > 1 else out[0], scratch=scratch)
+
+
+def empty(type_: TensorType) -> Array:
+    """Fresh memory for a tensor of a known type."""
+    shape = tuple(int(str(size)) for size in type_.shape)
+    return np.empty(shape, type_.dtype)

@@ -1,0 +1,390 @@
+"""From a typed graph and sizes to a `Plan`: kernels chosen, memory laid out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from framework.errors import ShapeError
+from framework.ir.dims import symbols_of
+from framework.ir.find import scopes_around
+from framework.ir.graph import Graph, Input, Node, Value, grouped
+from framework.ir.kernel import How, Kernel
+from framework.ir.op import PLAIN, mentions_symbol
+from framework.ir.types import TensorType
+from framework.runtime.arena import Block, lay_out, most_alive
+from framework.runtime.plan import NOTHING, Call, LaidOut, Plan, Source, Spot, flat_slots
+
+MOST_CONSTANT = 64 << 20
+"""Bytes of a result that no input reaches and that is kept between runs; weights may be larger."""
+
+
+def make_plan(
+    graph: Graph,
+    sizes: Mapping[str, int] | None = None,
+    keep: Mapping[str, Value] | None = None,
+    *,
+    fast: bool = True,
+    how: How = PLAIN,
+) -> Plan:
+    """Plan the calls that the outputs and ``keep`` need, at these sizes.
+
+    ``fast`` uses what `Op.prepare` offers; otherwise every node runs its plain definition.
+    """
+    kept = {} if keep is None else dict(keep)
+    planner = Planner(graph, {} if sizes is None else sizes, fast, how)
+    wanted = [*graph.outputs.values(), *kept.values()]
+    inputs = {name: planner.results(graph[name])[0] for name in graph.inputs}
+    nodes = needed(graph, wanted)
+    planner.read = readers(graph, nodes, wanted)
+    drafts = [planner.draft(node) for node in nodes]
+    outputs = {name: planner.slots[value] for name, value in graph.outputs.items()}
+    found = {name: planner.slots[value] for name, value in kept.items()}
+    prologue = [call for call in drafts if planner.is_constant(call)]
+    calls = [call for call in drafts if not planner.is_constant(call)]
+    given_out = {*outputs.values(), *found.values()}
+    memory = Memory(planner, calls, given_out, set(inputs.values()))
+    return Plan(
+        calls=tuple(memory.placed()),
+        slots=len(planner.types),
+        inputs=inputs,
+        weights=planner.weights,
+        outputs=outputs,
+        kept=found,
+        peak_bytes=memory.peak,
+        prologue=tuple(prologue),
+        constants=frozenset(planner.constants),
+        laid=planner.laid,
+        arena_bytes=memory.layout.size,
+        least_bytes=memory.least,
+    )
+
+
+class Planner:
+    """Slots given out so far, and the types in them."""
+
+    def __init__(self, graph: Graph, sizes: Mapping[str, int], fast: bool, how: How) -> None:
+        self.graph = graph
+        self.sizes = sizes
+        self.fast = fast
+        self.how = how
+        self.slots: dict[Value, int] = {}
+        self.weights: dict[str, int] = {}
+        self.types: list[TensorType | None] = [None]
+        self.constants: set[int] = set()
+        self.names: dict[int, str] = {}
+        self.laid: dict[int, LaidOut] = {}
+        self.read: set[Value] = set()
+        self.unread: set[int] = set()
+        self._found: set[str] = set()
+        self._laid: dict[tuple[object, ...], int] = {}
+
+    # ------------------------------------------------------------------ calls
+
+    def draft(self, node: Node) -> Call:
+        """The call of one node, its memory not placed yet."""
+        op = node.op.at(self.sizes)
+        inputs = tuple(self._sources(node))
+        types = [self.types[slot] for slot in flat_slots(inputs)]
+        outputs = self.results(node)
+        self._settle(node, inputs, outputs)
+        wanted = tuple(Value(node.name, i) in self.read for i in range(len(outputs)))
+        self.unread.update(s for s, read in zip(outputs, wanted, strict=True) if not read)
+        late = mentions_symbol(tuple(op.values.values())) or not all(map(is_fixed, types))
+        constant = self.constants.issuperset(outputs)
+        kernel = None
+        if self.fast and not late and not constant:
+            kernel = op.prepare(types, replace(self.how, wanted=wanted))
+        if kernel is not None:
+            inputs = self._laid_out(inputs, kernel)
+        scopes = scopes_around(self.graph, node.name)
+        return Call(
+            node=node,
+            stage=scopes[0] if scopes else node.name,
+            function=op.compute if kernel is None else kernel,
+            inputs=inputs,
+            outputs=outputs,
+            types=tuple(t for slot in outputs if (t := self.types[slot]) is not None),
+            kernel=kernel,
+            finds=tuple(self._finds(node.outputs)),
+            late=op if late else None,
+        )
+
+    def is_constant(self, call: Call) -> bool:
+        """Does no input reach this call?"""
+        return self.constants.issuperset(call.outputs)
+
+    def results(self, node: Node) -> tuple[int, ...]:
+        """New slots for what a node gives."""
+        found: list[int] = []
+        for output, type_ in enumerate(node.outputs):
+            found.append(self._slot(type_, node.name))
+            self.slots[Value(node.name, output)] = found[-1]
+        return tuple(found)
+
+    def _settle(self, node: Node, inputs: Sequence[Source], outputs: Sequence[int]) -> None:
+        """Results that no input reaches are computed once, unless they are huge."""
+        reached = not self.constants.issuperset(s for s in flat_slots(inputs) if s != NOTHING)
+        if reached or node.op.random or isinstance(node.op, Input):
+            return
+        from_weights = any(slot in self.names for slot in flat_slots(inputs))
+        size = sum(bytes_of(self.types[slot]) for slot in outputs)
+        if from_weights or size <= MOST_CONSTANT:
+            self.constants.update(outputs)
+            for number, slot in enumerate(outputs):
+                self.names[slot] = f"{node.name}:{number}:{self.types[slot]}"
+
+    def _laid_out(self, inputs: tuple[Source, ...], kernel: Kernel) -> tuple[Source, ...]:
+        """Arguments with those that a kernel wants laid out replaced; constants only once."""
+        return tuple(
+            self._laid_slot(source, kernel.layouts[number])
+            if number in kernel.layouts and isinstance(source, int) and source != NOTHING
+            else source
+            for number, source in enumerate(inputs)
+        )
+
+    def _laid_slot(self, source: int, function: Any) -> int:
+        if source not in self.constants:
+            return source  # laid out at every call
+        key = (self.names[source], *layout_key(function))
+        if key not in self._laid:
+            self.types.append(None)
+            slot = self._laid[key] = len(self.types) - 1
+            self.constants.add(slot)
+            self.laid[slot] = LaidOut(source, key, function)
+        return self._laid[key]
+
+    # ------------------------------------------------------------------ slots
+
+    def _finds(self, outputs: Iterable[TensorType]) -> Iterator[tuple[int, int, str]]:
+        """Where in the results the sizes of further symbols can be read off."""
+        for number, output in enumerate(outputs):
+            for axis, size in enumerate(output.shape):
+                name = str(size)
+                if name in self.graph.symbols.found and name not in self._found:
+                    self._found.add(name)
+                    yield number, axis, name
+
+    def _slot(self, type_: TensorType, name: str) -> int:
+        concrete = type_.at(self.sizes)
+        if not self.graph.symbols.found.issuperset(symbols_of(*concrete.shape)):
+            raise ShapeError(f"{name}: {concrete} has no fixed size yet; a plan needs every size")
+        self.types.append(concrete)
+        return len(self.types) - 1
+
+    def _sources(self, node: Node) -> Iterator[Source]:
+        """Slots of the arguments, in the order of the signature."""
+        wires = grouped(node.op, self.graph.wires_of(node.name))
+        for port in node.op.ports.inputs:
+            value = wires.get(port.name)
+            if isinstance(value, tuple):
+                yield tuple(self.slots[single] for single in value)
+            elif value is not None:
+                yield self.slots[value]
+            else:
+                yield self._weight(node, port.name)
+
+    def _weight(self, node: Node, slot: str) -> int:
+        """The slot of a stored weight, one for all nodes that share it."""
+        if slot not in node.parameters:
+            return NOTHING
+        name = node.parameters[slot]
+        if name not in self.weights:
+            parameter = self.graph.parameters[name]
+            found = self._slot(TensorType(parameter.shape, parameter.dtype), name)
+            self.weights[name] = found
+            self.names[found] = name
+            self.constants.add(found)
+        return self.weights[name]
+
+
+@dataclass
+class Life:
+    """One piece of memory: its bytes, when it is used, and whether the arena may hold it."""
+
+    size: int
+    first: int
+    last: int
+    arena: bool
+
+
+class Memory:
+    """Which result lies where: lives of all results, then places for those in the arena."""
+
+    def __init__(
+        self, planner: Planner, calls: list[Call], given_out: set[int], inputs: set[int]
+    ) -> None:
+        self.planner = planner
+        self.calls = calls
+        self.given_out = given_out
+        self.lives: dict[int, Life] = {}
+        self.owners: dict[int, tuple[int, ...]] = {}
+        self.aliases: dict[int, list[int]] = {}
+        for slot in inputs:
+            self._begin(slot, -1, False)
+        self.last_use = last_uses(calls)
+        for number, call in enumerate(calls):
+            self._live(number, call)
+        for slot in given_out:
+            for owner in self.owners.get(slot, ()):
+                self.lives[owner].last = len(calls)
+        self._lay_out()
+
+    # ------------------------------------------------------------------ lives
+
+    def _begin(self, slot: int, call: int, arena: bool) -> None:
+        size = bytes_of(self.planner.types[slot])
+        self.lives[slot] = Life(size, call, call, arena)
+        self._own(slot, (slot,))
+
+    def _own(self, slot: int, owners: tuple[int, ...]) -> None:
+        """A slot lies in the memory of these."""
+        self.owners[slot] = owners
+        for owner in owners:
+            self.aliases.setdefault(owner, []).append(slot)
+
+    def _live(self, number: int, call: Call) -> None:
+        """The lives that a call begins and prolongs."""
+        used = [o for s in flat_slots(call.inputs) for o in self.owners.get(s, ())]
+        for owner in used:
+            self.lives[owner].last = number
+        if call.kernel is None and call.node.op.views:
+            for slot in call.outputs:
+                self._own(slot, tuple(dict.fromkeys(used)))
+                if not used:
+                    self._begin(slot, number, False)
+            return
+        for slot in call.outputs:
+            heir = self._heir(number, call, slot)
+            if heir is not None:
+                self._own(slot, (heir,))
+            elif call.kernel is None or slot not in self.planner.unread:
+                inside = call.kernel is not None and slot not in self.given_out
+                self._begin(slot, number, inside)
+
+    def _heir(self, number: int, call: Call, slot: int) -> int | None:
+        """The memory of an argument that dies here and that the result may overwrite."""
+        if call.kernel is None or len(call.outputs) != 1 or slot in self.given_out:
+            return None
+        for position in call.kernel.overwrites:
+            source = call.inputs[position]
+            owners = self.owners.get(source, ()) if isinstance(source, int) else ()
+            if len(owners) == 1 and self._dies(owners[0], number, call.inputs):
+                life = self.lives[owners[0]]
+                if life.arena and life.size == bytes_of(self.planner.types[slot]):
+                    return owners[0]
+        return None
+
+    def _dies(self, owner: int, number: int, inputs: Sequence[Source]) -> bool:
+        """Does nobody read this memory after the call, and the call itself only once?"""
+        slots = self.aliases[owner]
+        reads = sum(slot in slots for slot in flat_slots(inputs))
+        later = any(self.last_use.get(s, -1) > number or s in self.given_out for s in slots)
+        return reads == 1 and not later
+
+    # ------------------------------------------------------------------ places
+
+    def _lay_out(self) -> None:
+        inside = [slot for slot, life in self.lives.items() if life.arena]
+        blocks = [self._block(slot) for slot in inside]
+        scratches = [
+            (number, call.kernel.scratch)
+            for number, call in enumerate(self.calls)
+            if call.kernel is not None and call.kernel.scratch
+        ]
+        blocks += [Block(size, number, number) for number, size in scratches]
+        self.layout = lay_out(blocks)
+        places = self.layout.places
+        self.offsets = dict(zip(inside, places, strict=False))
+        numbers = [number for number, _ in scratches]
+        self.scratch = dict(zip(numbers, places[len(inside) :], strict=True))
+        loose = [self._block(slot) for slot, life in self.lives.items() if not life.arena]
+        self.peak = self.layout.size + most_alive(loose)
+        self.least = most_alive([*blocks, *loose])
+
+    def _block(self, slot: int) -> Block:
+        life = self.lives[slot]
+        return Block(life.size, max(life.first, 0), max(life.last, life.first, 0))
+
+    def placed(self) -> Iterator[Call]:
+        """The calls with places for their results, and what is dropped after each."""
+        freed = self._freed()
+        for number, call in enumerate(self.calls):
+            offset = self.scratch.get(number, 0)
+            size = 0 if call.kernel is None else call.kernel.scratch
+            yield replace(
+                call,
+                spots=tuple(self._spot(slot) for slot in call.outputs),
+                fresh=frozenset(self.given_out.intersection(call.outputs)),
+                scratch=(offset, size),
+                free=freed.get(number, ()),
+            )
+
+    def _spot(self, slot: int) -> Spot | None:
+        (owner, *_) = self.owners.get(slot) or (slot,)
+        type_ = self.planner.types[slot]
+        if owner not in self.offsets or type_ is None:
+            return None
+        shape = tuple(int(str(size)) for size in type_.shape)
+        return Spot(self.offsets[owner], shape, type_.dtype)
+
+    def _freed(self) -> dict[int, tuple[int, ...]]:
+        """The slots that nobody reads after a call."""
+        found: dict[int, list[int]] = {}
+        for slot, number in self.last_use.items():
+            if slot not in self.given_out and slot not in self.planner.constants:
+                found.setdefault(number, []).append(slot)
+        return {number: tuple(slots) for number, slots in found.items()}
+
+
+def last_uses(calls: Sequence[Call]) -> dict[int, int]:
+    """The number of the call that touches each slot last."""
+    found: dict[int, int] = {}
+    for number, call in enumerate(calls):
+        for slot in (*flat_slots(call.inputs), *call.outputs):
+            if slot != NOTHING:
+                found[slot] = number
+    return found
+
+
+def needed(graph: Graph, wanted: Iterable[Value]) -> list[Node]:
+    """The nodes that these values depend on, inputs left out, each after what it reads."""
+    names = {value.node for value in wanted}
+    found: list[Node] = []
+    for node in reversed(list(graph)):
+        if node.name in names and not isinstance(node.op, Input):
+            found.append(node)
+            names.update(value.node for value in graph.wires_of(node.name).values())
+    return found[::-1]
+
+
+def readers(graph: Graph, nodes: Iterable[Node], wanted: Iterable[Value]) -> set[Value]:
+    """The values that anybody reads."""
+    found = set(wanted)
+    for node in nodes:
+        found.update(graph.wires_of(node.name).values())
+    return found
+
+
+def is_fixed(type_: TensorType | None) -> bool:
+    """Is every size known before the run?"""
+    return type_ is None or not symbols_of(*type_.shape)
+
+
+def bytes_of(type_: TensorType | None) -> int:
+    """Bytes of a tensor; 0 where only the data decide."""
+    count = 0 if type_ is None else type_.count
+    return count * np.dtype(type_.dtype).itemsize if isinstance(count, int) and type_ else 0
+
+
+def layout_key(function: Any) -> tuple[object, ...]:
+    """Equal for functions that lay out in the same way."""
+    if isinstance(function, partial):
+        rest = tuple(sorted(function.keywords.items()))
+        return (function.func.__module__, function.func.__qualname__, function.args, rest)
+    closed = getattr(function, "__closure__", None)
+    return (function,) if closed else (function.__module__, function.__qualname__)
