@@ -44,7 +44,7 @@ class Hand:
         return Value(name)
 
     def _store(self, op, slot, name, type_):
-        learned = slot not in op.buffers
+        learned = op.learns(slot)
         fans = op.fans(slot, type_.shape)
         parameter = Parameter(name, type_.shape, type_.dtype, learned, op.initial[slot], fans)
         self.graph.parameters[name] = parameter

@@ -452,6 +452,97 @@ def test_a_reshape_alone_stays():
     assert operators(after) == ["reshape"]
 
 
+# ---------------------------------------------------------------- what does little or nothing
+
+
+def test_parts_of_one_place_that_are_squeezed_are_selections():
+    net = Primitive()
+    parts = net.outputs_of(net.add("split", net.start(3, 4), axis=1, parts=3))
+    first, last = (net.add("squeeze", parts[n], axes=1) for n in (0, 2))
+    after, _ = both(net, net.add("sub", first, last))
+    assert operators(after) == ["select", "select", "sub"]
+    assert [after.ir[n].op.index for n in ("select", "select_2")] == [0, 2]
+
+
+def test_a_gather_of_one_place_is_a_selection():
+    net = Primitive()
+    index = net.add("constant", value=2, dtype="int64")
+    after, _ = both(net, net.add("gather", net.start(3, 4), index, axis=1))
+    assert operators(after) == ["select"]
+
+
+def test_transpositions_that_cancel_go_away():
+    net = Primitive()
+    x = net.add("tanh", net.start(3, 4))
+    turned = net.add("transpose", x, perm=[1, 0, 2])
+    back = net.add("transpose", turned, perm=[1, 0, 2])
+    again = net.add("transpose", net.add("exp", turned), perm=[1, 0, 2])
+    after, _ = both(net, net.add("add", back, again))
+    assert operators(after) == ["tanh", "transpose", "exp", "transpose", "add"]
+
+
+def test_a_join_of_one_tensor_goes_away():
+    net = Primitive()
+    after, _ = both(net, net.add("exp", net.add("concat", net.start(3), axis=1)))
+    assert operators(after) == ["exp"]
+
+
+def test_equal_first_values_that_an_exporter_stored_once_are_stored_for_each():
+    net = Primitive()
+    x = net.start(4)
+    for tied in ({}, {"bias": "linear.bias"}):
+        x = net.add("linear", x, out=4, weights=tied)
+    net.output("y", x)
+    weights = {n: np.ones(p.shape, np.float32) for n, p in net.graph.parameters.items()}
+    graph, found, _ = recognised(net.graph, weights)
+    assert sorted(found) == ["linear.bias", "linear.weight", "linear_2.bias", "linear_2.weight"]
+    assert graph["linear_2"].parameters["bias"] == "linear_2.bias"
+
+
+def test_a_constant_that_several_nodes_read_is_written_for_each():
+    net = Primitive()
+    x, one = net.start(3), net.add("constant", value=[1.0, 2.0, 3.0])
+    after, _ = both(net, net.add("sub", net.add("pow", net.add("exp", x), one), one))
+    assert operators(after) == ["constant", "exp", "pow", "constant", "sub"]
+
+
+def test_multi_head_attention_with_the_tokens_first():
+    net = Primitive()
+    x = net.add("transpose", net.start(5, 16), perm=[1, 0, 2])
+    batch = net.type_of(x).shape[1]
+    parts = [stored_linear(net, x, 16) for _ in range(3)]
+    parts = [net.add("reshape", part, shape=[5, batch * 2, 8]) for part in parts]
+    q, k, v = (net.add("transpose", part, perm=[1, 0, 2]) for part in parts)
+    y = attention(net, q, net.add("transpose", k, perm=[0, 2, 1]), v)
+    y = net.add("reshape", net.add("transpose", y, perm=[1, 0, 2]), shape=[5 * batch, 16])
+    y = net.add("reshape", stored_linear(net, y, 16), shape=[5, batch, 16])
+    after, found = both(net, net.add("transpose", y, perm=[1, 0, 2]))
+    assert (operators(after), found) == (["multi_head_attention"], {"multi_head_attention": 1})
+
+
+def test_cross_attention_takes_keys_from_elsewhere():
+    net = Primitive()
+    x = net.start(5, 16)
+    memory = net.input("memory", [net.type_of(x).shape[0], 7, 12])
+    q, k, v = (stored_linear(net, source, 16) for source in (x, memory, memory))
+    q, k, v = (split_heads(net, part, 4) for part in (q, k, v))
+    y = attention(net, q, net.add("transpose", k, perm=[0, 1, 3, 2]), v, "none")
+    after, _ = both(net, stored_linear(net, join_heads(net, y), 16))
+    assert operators(after) == ["multi_head_attention"]
+    assert after.ir.wires_of("multi_head_attention")["k"].node == "memory"
+
+
+def test_heads_that_are_joined_in_another_order_are_left_alone():
+    net = Primitive()
+    x = net.start(5, 16)
+    q, k, v = (split_heads(net, stored_linear(net, x, 16), 2) for _ in range(3))
+    y = attention(net, q, net.add("transpose", k, perm=[0, 1, 3, 2]), v)
+    y = net.add("transpose", y, perm=[0, 2, 3, 1])
+    y = net.add("reshape", y, shape=[net.type_of(x).shape[0], 5, 16])
+    after, _ = both(net, stored_linear(net, y, 16))
+    assert "multi_head_attention" not in operators(after)
+
+
 # ---------------------------------------------------------------- whole models
 
 

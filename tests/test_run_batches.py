@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 import framework as fw
 from framework.api.batches import run_batches
@@ -23,7 +24,6 @@ from framework.api.batchplan import Wish
 from framework.api.sinks import names_in_folder
 from framework.cli import main
 from framework.errors import InputError
-from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -239,6 +239,14 @@ def result_files(output):
     return [f"in/{name.removesuffix('.npz')}" for name in sorted(os.listdir(output))]
 
 
+def test_files_that_an_interrupted_writer_left_are_removed_and_no_others():
+    run("out")
+    Path("out/.3.png.npz.0123456789ab.part").write_bytes(b"half")
+    Path("out/.mine.part").write_bytes(b"mine")
+    run("out")
+    assert [name for name in os.listdir("out") if name.startswith(".")] == [".mine.part"]
+
+
 def test_a_finished_run_has_nothing_left_to_do(capsys):
     run()
     before = Path("out.csv").read_bytes()
@@ -306,6 +314,6 @@ def test_inputs_with_different_numbers_of_files_are_refused():
 
 
 def test_an_output_that_cannot_be_taken_apart_needs_batches_of_one():
-    text = PAIR.replace("outputs: {y: scaled}", "  - {reduce_sum: [0, 1], id: all}\noutputs: {y: all}")
-    with pytest.raises(InputError, match="output 'y' .* has no axis B, which counts items"):
+    text = PAIR.replace("outputs: {y: scaled}", "  - {reduce: sum, id: all}\noutputs: {y: all}")
+    with pytest.raises(InputError, match=r"output 'y' .* has no axis B, which counts items"):
         run_batches(fw.loads(text), {"x": ["a", "b"], "scale": ["c"]}, Path("y"), Wish(batch=2))

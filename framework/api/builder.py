@@ -175,7 +175,7 @@ class Builder:
             raise Mistake(f"there is no weight '{name}'", hint=hint, code="unknown-weight")
         if known is None:
             self.graph.parameters[name] = Parameter(
-                name, shape, type_.dtype, slot not in op.buffers, op.initial[slot],
+                name, shape, type_.dtype, op.learns(slot), op.initial[slot],
                 op.fans(slot, shape),
             )  # fmt: skip
         elif known.shape != shape:

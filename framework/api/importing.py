@@ -64,7 +64,8 @@ def import_onnx(
     loads(written.text, name=str(yaml))  # nothing is written that could not be read back
     yaml.parent.mkdir(parents=True, exist_ok=True)
     if stored is not None:
-        renamed = {written.names.get(name, name): array for name, array in weights.items()}
+        # weights of nodes that no output needs are not written
+        renamed = {new: weights[name] for name, new in written.names.items()}
         save_weights(stored, renamed)
     write_text(yaml, written.text)
     model = load(yaml)

@@ -201,7 +201,16 @@ class FolderSink(Sink):
     def resume(self, done: Sequence[Entry], stale: Set[str]) -> list[Entry]:
         """The entries whose files are there in full."""
         self.path.mkdir(exist_ok=True)
+        self.sweep()
         return [entry for entry in done if entry.file not in stale and self.is_there(entry)]
+
+    def sweep(self) -> None:
+        """Remove what an interrupted writer left: files that never got their names."""
+        results = set(self.names.values())
+        for left in self.path.rglob(".*.part"):
+            name = left.name[1:].removesuffix(".part").rpartition(".")[0]
+            if str(left.with_name(name).relative_to(self.path)) in results:
+                left.unlink()
 
     def is_there(self, entry: Entry) -> bool:
         """Is the file of an input there, as long as it was?  Inputs of earlier runs count."""

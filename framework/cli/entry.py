@@ -26,6 +26,7 @@ COMMANDS = {
     "run": "run a model on files or on random input",
     "check": "list all mistakes of model files",
     "fmt": "model files in canonical form, comments kept",
+    "diff": "what changed between two models: nodes, shapes, parameters",
     "shapes": "sizes, parameters and work of every node",
     "draw": "a figure for a slide, a paper or the web",
     "plan": "what the engine makes of a model: passes, calls, memory",
@@ -35,6 +36,8 @@ COMMANDS = {
     "export": "a model as ONNX, or as PyTorch source",
     "import": "an ONNX model as YAML, with its weights beside it",
     "pull": "fetch the real weights of a bundled model",
+    "bench": "how fast a model runs, against other engines",
+    "profile": "where the time of a run goes, node by node",
     "new": "start a model file from a bundled one",
     "conformance": "run ONNX's own test cases over the operators",
 }

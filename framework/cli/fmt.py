@@ -6,6 +6,7 @@ import difflib
 import sys
 from argparse import Namespace
 from pathlib import Path
+from typing import BinaryIO
 
 from framework.cli.output import say, show_error
 from framework.cli.parsing import Parser
@@ -62,16 +63,17 @@ def one(file: str, options: Namespace) -> int:
     if file == "-":
         print(text, end="")
     elif changed:
-        write_atomically(Path(file).resolve(), lambda out: void(out.write(text.encode("utf-8"))))
+        data = text.encode("utf-8")
+
+        def fill(out: BinaryIO) -> None:
+            out.write(data)
+
+        write_atomically(Path(file).resolve(), fill)  # a link stays a link
         say(f"{file}: formatted")
     return 0
 
 
-def void(written: int) -> None:
-    """Drop the number of bytes."""
-
-
 def difference(file: str, before: str, after: str) -> str:
     """What changes, as a unified diff."""
-    lines = (text.splitlines(keepends=True) for text in (before, after))
-    return "".join(difflib.unified_diff(*lines, file, f"{file} (formatted)"))
+    old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
+    return "".join(difflib.unified_diff(old, new, file, f"{file} (formatted)"))

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 from framework.ir.attributes import Attribute
 from framework.ir.describe import spelled
 from framework.ir.match import Given
@@ -105,3 +107,47 @@ def value_text(value: Any) -> str:
     if isinstance(value, tuple):
         return f"[{', '.join(map(value_text, value))}]"
     return "null" if value is None else spelled(value)
+
+
+MOST_NUMBERS = 24
+"""Elements of an example in numbers; larger ones teach nothing."""
+
+
+def numbers_text(cls: type[Op]) -> str | None:
+    """The first small result that was checked by hand: arguments, node, results; or None.
+
+    # x = [1, 10]
+    # weight = [[1, 0], [2, 1], [0, 3]]
+    - linear: 3
+    # y = [1, 12, 31]
+    """
+    for op, arrays, expected in cls.goldens():
+        results = expected if isinstance(expected, tuple) else (expected,)
+        given = [
+            (name, array)
+            for port, array in zip(op.ports.inputs, arrays, strict=False)
+            for name, array in named_arrays(port.name, array)
+        ]
+        if sum(np.size(array) for _, array in given) + sum(map(np.size, results)) > MOST_NUMBERS:
+            continue
+        names = op.output_names(len(results))
+        lines = [f"# {name} = {array_text(array)}" for name, array in given]
+        after = [f"# {n} = {array_text(r)}" for n, r in zip(names, results, strict=True)]
+        return "\n".join([*lines, f"- {op.name}{attributes_text(op)}", *after])
+    return None
+
+
+def named_arrays(name: str, array: Any) -> Iterator[tuple[str, Any]]:
+    """What is at a port; the arrays of a variadic one numbered, nothing where it is empty."""
+    if isinstance(array, tuple):
+        yield from ((f"{name}_{number}", single) for number, single in enumerate(array))
+    elif array is not None:
+        yield name, array
+
+
+def array_text(array: Any) -> str:
+    """Nested lists with at most four significant digits."""
+    if np.ndim(array):
+        return f"[{', '.join(map(array_text, array))}]"
+    value = np.asarray(array).item()
+    return f"{value:.4g}" if isinstance(value, float) else str(value).lower()

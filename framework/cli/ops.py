@@ -6,7 +6,7 @@ import inspect
 from argparse import Namespace
 
 import framework.ops  # noqa: F401  (declares the operators)
-from framework.cli.opexample import example_text
+from framework.cli.opexample import example_text, numbers_text
 from framework.cli.output import say, say_json, show_table
 from framework.cli.parsing import Parser
 from framework.ir.attributes import Attribute
@@ -63,6 +63,8 @@ def explain(op: type[Op]) -> None:
     else:
         say(table.title)
     say(f"\n{description(op)}\n\nexample\n{indented(example_text(op))}")
+    if (numbers := numbers_text(op)) is not None:
+        say(f"\nin numbers\n{indented(numbers)}")
 
 
 def by_category() -> list[type[Op]]:
@@ -136,6 +138,8 @@ def as_markdown(op: type[Op]) -> str:
         table = attribute_table(op)
         parts.append(render(table, "markdown").partition("\n\n")[2].partition("\n\n")[2])
     parts += [f"```text\n{description(op)}\n```", f"```yaml\n{example_text(op)}\n```"]
+    if (numbers := numbers_text(op)) is not None:
+        parts.append(f"```yaml\n{numbers}\n```")
     return "\n\n".join(parts)
 
 
@@ -159,4 +163,5 @@ def as_dict(op: type[Op]) -> dict[str, object]:
         ],
         "description": description(op),
         "example": example_text(op),
+        "numbers": numbers_text(op),
     }

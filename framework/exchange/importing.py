@@ -28,6 +28,9 @@ MOST_LISTED = 1 << 16
 
 LONGEST_NAME = 120
 
+TURNED = " transposed"
+"""Ends the name of a stored matrix whose axes have changed places."""
+
 WORD = re.compile(r"[A-Za-z0-9_]+")
 
 
@@ -61,7 +64,9 @@ class Importer:
         op.check()
         given = {port: given_type(wired) for port, wired in ports.items()}
         if (folded := self._folding.results(op, ports, given)) is not None:
-            return tuple(self.constant(read_only(array)) for array in folded)
+            return tuple(
+                self.constant(read_only(array), seen_name(op, ports, array)) for array in folded
+            )
         name = self._name(op, ports, hint)
         inference = op.infer(given, self.graph.namer(name))
         self._demand(inference)
@@ -85,12 +90,12 @@ class Importer:
         cls = find_op("constant" if small else "parameter")
         if small:
             op = cls(value=nested(array), dtype=array.dtype.name)
-            node = self.free(identifier(name) if name else "constant")
+            node = self.free(identifier(name.partition(" ")[0]) if name else "constant")
             outputs = op.infer({}).outputs
             self.graph.add(Node(node, op, outputs), {})
             return Value(node)
-        op = cls(shape=array.shape)
-        node = self.free(identifier(name) if name else "parameter")
+        op = cls(shape=array.shape, dtype=array.dtype.name, trainable=bool(name))
+        node = self.free(identifier(name.partition(" ")[0]) if name else "parameter")
         stored = self._store(f"{node}.value", array, name, op, "value")
         type_ = TensorType(array.shape, array.dtype.name)
         self.graph.add(Node(node, op, (type_,), {"value": stored}), {})
@@ -102,7 +107,7 @@ class Importer:
         if source and key in self._stored:
             return self._stored[key]
         self.weights[name] = array
-        trainable = slot not in op.buffers and array.dtype.kind == "f"
+        trainable = op.learns(slot) and array.dtype.kind == "f"
         fans = op.fans(slot, array.shape)
         self.graph.parameters[name] = Parameter(
             name, array.shape, array.dtype.name, trainable, op.initial.get(slot, "zeros"), fans
@@ -183,7 +188,8 @@ class Importer:
         """Where a weight lies says best what a node is called; then the ONNX node's name."""
         for slot in op.ports.slots:
             wire = ports.get(slot.name)
-            scope, _, last = wire.name.rpartition(".") if isinstance(wire, Wire) else ("", "", "")
+            name = wire.name.partition(" ")[0] if isinstance(wire, Wire) else ""
+            scope, _, last = name.rpartition(".")
             if scope and last == slot.name.rpartition(".")[2]:
                 return self.free(identifier(scope))
         scope = identifier(hint).rpartition(".")[0] if hint else ""
@@ -196,6 +202,21 @@ class Importer:
             name = base if count == 1 else f"{base}_{count}"
             if name not in self.graph:
                 return name
+
+
+def seen_name(op: Op, ports: Mapping[str, Any], found: Array) -> str:
+    """What a weight that is seen otherwise is called: its name, a space, and how it is seen.
+
+    A matrix that is transposed twice, or a part that is the whole, is the weight itself.
+    """
+    wire = ports.get("x")
+    if not op.views or not isinstance(wire, Wire) or not wire.name or wire.array is None:
+        return ""
+    if op.name == "transpose" and op.values["perm"] == (1, 0):
+        turned = wire.name.endswith(TURNED)
+        return wire.name.removesuffix(TURNED) if turned else wire.name + TURNED
+    same = found.shape == wire.array.shape and op.name in ("identity", "slice", "reshape")
+    return wire.name if same else f"{wire.name} {op!r}"
 
 
 def identifier(name: str) -> str:

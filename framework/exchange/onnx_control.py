@@ -63,6 +63,8 @@ def open_scan(
     if opsets.get("", 9) < 9:
         raise Refused("Scan of operator set 8 is not supported")
     body, count = graph_attribute(node, "body"), whole(node, "num_scan_inputs", 0)
+    if not 0 <= count <= len(inputs):
+        raise Refused(f"num_scan_inputs is {count}; there are {len(inputs)} inputs")
     states, scanned = list(inputs[: len(inputs) - count]), inputs[len(inputs) - count :]
     axes = wholes(node, "scan_input_axes", count)
     backwards = wholes(node, "scan_input_directions", count)
@@ -153,6 +155,17 @@ def wholes(node: Any, name: str, count: int) -> list[int]:
     if found and len(found) != count:
         raise Refused(f"{name} has {len(found)} entries; expected {count}")
     return found if found else [0] * count
+
+
+def has_definition(op_type: str, domain: str, opset: int) -> bool:
+    """Does ONNX define this operator by others?"""
+    from onnx import defs
+
+    try:
+        schema: Any = defs.get_schema(op_type, opset, domain)
+    except defs.SchemaError:
+        return False
+    return bool(schema.has_function or schema.has_context_dependent_function)
 
 
 def expanded_function(

@@ -5,38 +5,41 @@ Nothing is half imported: all operators that cannot be read are listed at once.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
-
-import numpy as np
 
 from framework.errors import InputError, Mistake
 from framework.exchange.importing import Importer, identifier
-from framework.exchange.onnx_control import FUNCTIONS, expanded_function
-from framework.exchange.onnx_file import MOST_AXES, OnnxFile, sparse_array, tensor_array
+from framework.exchange.onnx_control import FUNCTIONS, expanded_function, has_definition
+from framework.exchange.onnx_file import OnnxFile
+from framework.exchange.onnx_inputs import Declarations, Shapes
 from framework.exchange.onnx_report import ImportFailure, Trouble, brief, report
+from framework.exchange.onnx_scope import (
+    Env,
+    attribute,
+    bound,
+    label,
+    legacy,
+    used_names,
+    with_kinds,
+)
+from framework.exchange.onnx_tensor import sparse_array, tensor_array
+from framework.exchange.pruning import pruned
 from framework.exchange.rules import READERS
 from framework.exchange.rules.registry import Call, Result
-from framework.exchange.rules.wires import Refused, Unknown, Wire, dtype_of
-from framework.ir.dims import Size
-from framework.ir.graph import Graph, Node, Wires, grouped
+from framework.exchange.rules.wires import NARROW, Refused, Unknown, Wire
+from framework.ir.graph import Graph
 from framework.ir.op import Array
-from framework.ir.types import TensorType
 
 OLDEST = 1
 MOST_NODES = 200_000
-MOST_DEPTH = 24
 MOST_OPENED = 30_000  # nodes of loops and functions
 MOST_INPUTS = 10_000
 BYTES_OF_NODE = 1 << 14
 """A tensor of so many bytes counts as one node more each time that a loop reads it."""
 
 Progress = Callable[[int, int, str], None]
-Shapes = Mapping[str, Sequence[int | str]]
-"""Sizes of inputs by name; words are symbols."""
-
 FAILURES = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 """What a rule may raise on a malformed node; told as that node's problem."""
 
@@ -51,39 +54,21 @@ class Imported:
     outputs: dict[str, str]
 
 
-@dataclass
-class Env:
-    """Names in force: those of this graph, then those of the graph around it."""
-
-    names: dict[str, Wire | None] = field(default_factory=dict)
-    outer: Env | None = None
-    depth: int = 0
-
-    def find(self, name: str) -> Wire | None:
-        """The wire called so; raises `Refused` where there is none, `Lost` where it failed."""
-        scope: Env | None = self
-        while scope is not None:
-            if name in scope.names:
-                return scope.names[name]
-            scope = scope.outer
-        raise Refused(f"nothing before it gives '{brief(name)}'", hint="the file is damaged or cyclic")
-
-    def inner(self) -> Env:
-        """An environment inside this one."""
-        if self.depth >= MOST_DEPTH:
-            raise Refused(f"graphs are nested more than {MOST_DEPTH} deep")
-        return Env(outer=self, depth=self.depth + 1)
-
-
 class Reader:
     """Reads one model; `read_onnx` is the way in."""
 
-    def __init__(self, file: OnnxFile, progress: Progress | None = None) -> None:
+    def __init__(
+        self,
+        file: OnnxFile,
+        progress: Progress | None = None,
+        dims: Mapping[str, int] | None = None,
+    ) -> None:
         self.file = file
         self.progress = progress
         self.opsets = checked_opsets(file.opsets)
         self.importer = Importer(model_name(file))
         self.graph = self.importer.graph
+        self.declared = Declarations(self.graph, {} if dims is None else dims)
         self.troubles: list[Trouble] = []
         self.unknown: list[Wire] = []
         self.functions = {(f.domain, f.name): f for f in file.proto.functions}
@@ -100,9 +85,11 @@ class Reader:
         inputs: dict[str, str] = {}
         for item in proto.input:
             if item.name in known:
-                env.names[item.name] = self.importer.constant(known[item.name])
+                wire = self.importer.constant(known[item.name])
+                env.names[item.name] = replace(wire, kind=input_kind(item))
             elif item.name not in stored:
                 inputs[item.name] = self.input(item, env, shapes.get(item.name))
+        self.declared.finish()
         self.run(proto.node, env, self.opsets, [item.name for item in proto.output])
         outputs = self.outputs(proto, env)
         if self.troubles:
@@ -138,14 +125,20 @@ class Reader:
             if env.outer is not None:
                 self.spend(tensor.ByteSize() // BYTES_OF_NODE)
             array = self.attempt("initializer", tensor.name, tensor_array, tensor, self.file.folder)
-            env.names[tensor.name] = (
-                None if array is None else self.importer.constant(array, tensor.name)
-            )
+            env.names[tensor.name] = self.stored(array, tensor)
         for sparse in proto.sparse_initializer:
             name = sparse.values.name
             array = self.attempt("initializer", name, sparse_array, sparse, self.file.folder)
-            env.names[name] = None if array is None else self.importer.constant(array, name)
+            env.names[name] = self.stored(array, sparse.values)
         return set(env.names)
+
+    def stored(self, array: Array | None, tensor: Any) -> Wire | None:
+        """A stored tensor as a constant."""
+        if array is None:
+            return None
+        table = tensor.name.startswith("constant/")  # our own writer's name for what is no weight
+        wire = self.importer.constant(array, "" if table else tensor.name)
+        return replace(wire, kind=NARROW.get(tensor.data_type, ""))
 
     def attempt(self, what: str, name: str, function: Callable[..., Any], *values: Any) -> Any:
         """The function's result; None after a failure, which is noted."""
@@ -167,47 +160,11 @@ class Reader:
         if item.name in env.names:
             self.trouble("input", item.name, Refused("two inputs have one name"))
         env.names[item.name] = None
-        type_ = self.attempt("input", item.name, self.input_type, item, name, shape)
+        type_ = self.attempt("input", item.name, self.declared.type_of, item, name, shape)
         if type_ is not None:
-            env.names[item.name] = Wire(type_, self.graph.add_input(name, type_, doc=None))
+            value = self.graph.add_input(name, type_, doc=None)
+            env.names[item.name] = Wire(type_, value, kind=input_kind(item))
         return name
-
-    def input_type(self, item: Any, name: str, shape: Sequence[int | str] | None) -> TensorType:
-        """The type of an input; a size without number or name gets a symbol of its own."""
-        if item.type.WhichOneof("value") != "tensor_type":
-            kind = item.type.WhichOneof("value")
-            raise Refused(f"{kind.replace('_type', 's') if kind else 'no type'} is not supported")
-        tensor = item.type.tensor_type
-        dtype = dtype_of(tensor.elem_type)
-        if shape is not None:
-            symbols = self.graph.symbols
-            return TensorType(
-                tuple(s if isinstance(s, int) else symbols.declare(s) for s in shape), dtype
-            )
-        if not tensor.HasField("shape"):
-            raise Refused("it has no shape", hint="fix the number of axes before exporting")
-        if len(tensor.shape.dim) > MOST_AXES:
-            raise Refused(f"it has {len(tensor.shape.dim):,} axes; at most {MOST_AXES} work")
-        sizes = [self.size(dim, f"{name}_{axis}") for axis, dim in enumerate(tensor.shape.dim)]
-        self.examples(sizes)
-        return TensorType(tuple(sizes), dtype)
-
-    def size(self, dim: Any, fallback: str) -> Size:
-        """One size of an input."""
-        if dim.HasField("dim_value"):
-            if not 0 <= dim.dim_value < 1 << 40:
-                raise Refused(f"a size of {dim.dim_value} cannot be")
-            return int(dim.dim_value)
-        words = "_".join(re.findall(r"[A-Za-z0-9_]+", dim.dim_param)) or fallback
-        word = words if words.isidentifier() else f"size_{words}"
-        return self.graph.symbols.declare(word)
-
-    def examples(self, sizes: Sequence[Size]) -> None:
-        """Sizes for a run without any: one sample, images of 224, sequences of 16."""
-        for axis, size in enumerate(sizes):
-            usual = 1 if axis == 0 else 224 if len(sizes) == 4 else 16
-            if not isinstance(size, int):
-                self.graph.examples.setdefault(str(size), usual)
 
     def outputs(self, proto: Any, env: Env) -> dict[str, str]:
         """Name the results of the model."""
@@ -234,8 +191,8 @@ class Reader:
         for number, node in enumerate(nodes):
             if env.depth:
                 self.spend(1)
-            results = self.node(node, env, opsets, used)
-            for name, wire in zip(node.output, results, strict=False):
+            found = self.node(node, env, opsets, used)
+            for name, wire in zip(node.output, found, strict=False):
                 if name:
                     env.names[name] = wire
             if self.progress is not None and env.outer is None:
@@ -257,6 +214,7 @@ class Reader:
             inputs = tuple(env.find(name) if name else None for name in node.input)
             missing = any(w is None and n for w, n in zip(inputs, node.input, strict=True))
             if missing:  # a failure before this one, which is reported
+                self.require(node, opsets)
                 return lost
             wanted = tuple(bool(n) and (used is None or n in used) for n in node.output)
             found = self.apply(node, inputs, wanted, env, opsets)
@@ -272,6 +230,16 @@ class Reader:
             return lost
         results = found if isinstance(found, tuple) else (found,)
         return [*results, *lost[len(results) :]]
+
+    def require(self, node: Any, opsets: Mapping[str, int]) -> None:
+        """Refuse an operator that could not be read whatever its inputs."""
+        domain = "" if node.domain == "ai.onnx" else node.domain
+        key = f"{domain}.{node.op_type}" if domain else node.op_type
+        known = key in READERS or key in FUNCTIONS
+        if known or (node.domain, node.op_type) in self.functions:
+            return
+        if not has_definition(node.op_type, domain, opsets.get(domain, opsets.get("", 1))):
+            raise Refused(f"{brief(key)} is not supported")
 
     def apply(
         self,
@@ -289,37 +257,19 @@ class Reader:
             return self.call(function, node, inputs, env)
         if key in FUNCTIONS:
             return FUNCTIONS[key](self, node, inputs, env, opsets)
-        attributes = {item.name: self.attribute(item) for item in node.attribute}
+        attributes = {item.name: attribute(item, self.file.folder) for item in node.attribute}
         if key in READERS:
             call = Call(
                 node.op_type, opset, inputs, attributes, wanted, self.importer, label(node)
             )  # fmt: skip
             found = READERS[key](legacy(call))
             if found is not NotImplemented:
-                return found
+                results = found if isinstance(found, tuple) else (found,)
+                return with_kinds(node, inputs, results)
         body = expanded_function(node, domain, opset, inputs)
         if body is None:
             raise Refused(f"{brief(key)} is not supported")
         return self.call(body, node, inputs, env)
-
-    def attribute(self, item: Any) -> Any:
-        """The value of an attribute as Python's; graphs stay as they are."""
-        match item.type:
-            case 1:
-                return short(item.f)
-            case 2:
-                return int(item.i)
-            case 3:
-                return item.s.decode("utf-8", "replace")
-            case 4:
-                return tensor_array(item.t, self.file.folder)
-            case 6:
-                return tuple(map(short, item.floats))
-            case 7:
-                return tuple(map(int, item.ints))
-            case 8:
-                return tuple(text.decode("utf-8", "replace") for text in item.strings)
-        return item
 
     def call(
         self, function: Any, node: Any, inputs: Sequence[Wire | None], env: Env
@@ -351,13 +301,15 @@ def read_onnx(
     *,
     known: Mapping[str, Array] | None = None,
     shapes: Shapes | None = None,
+    dims: Mapping[str, int] | None = None,
     progress: Progress | None = None,
 ) -> Imported:
     """A typed graph with the model's weights; raises `InputError` with all that cannot be read.
 
-    ``known`` inputs become constants; ``shapes`` replace the shapes that the file declares.
+    ``known`` inputs become constants; ``shapes`` replace the shapes that the file declares;
+    ``dims`` fix symbolic sizes by their names.
     """
-    reader = Reader(file, progress)
+    reader = Reader(file, progress, dims)
     return reader.read({} if known is None else known, {} if shapes is None else shapes)
 
 
@@ -368,9 +320,10 @@ def checked_opsets(opsets: dict[str, int]) -> dict[str, int]:
     found = {("" if name == "ai.onnx" else name): version for name, version in opsets.items()}
     found.setdefault("", OLDEST)
     if not OLDEST <= found[""] <= onnx_opset_version():
+        newest = onnx_opset_version()
+        hint = "\n  hint: pip install --upgrade onnx" if found[""] > newest else ""
         raise InputError(
-            f"the model uses operator set {found['']}; "
-            f"{OLDEST} to {onnx_opset_version()} can be read"
+            f"the model uses operator set {found['']}; {OLDEST} to {newest} can be read{hint}"
         )
     return found
 
@@ -380,9 +333,9 @@ def model_name(file: OnnxFile) -> str:
     return identifier(str(file.proto.graph.name or "model")).replace(".", "_")
 
 
-def label(node: Any) -> str:
-    """What a node is called in messages and names."""
-    return node.name or (node.output[0] if node.output else node.op_type)
+def input_kind(item: Any) -> str:
+    """The narrow kind of element of an input; empty for a dtype of ours."""
+    return NARROW.get(item.type.tensor_type.elem_type, "")
 
 
 def malformed(error: Exception) -> Refused:
@@ -390,80 +343,4 @@ def malformed(error: Exception) -> Refused:
     return Refused(f"the node is malformed ({type(error).__name__}: {error})")
 
 
-def used_names(nodes: Iterable[Any], results: Iterable[str]) -> set[str] | None:
-    """Names that nodes read, and the results; None where inner graphs may read any."""
-    names = set(results)
-    for node in nodes:
-        names.update(node.input)
-        if any(item.type in (5, 10) for item in node.attribute):
-            return None
-    return names
-
-
-def bound(item: Any, values: Mapping[str, Any], absent: set[str]) -> Any:
-    """A node of a function's body with the caller's attributes; absent inputs are left out."""
-    from onnx import NodeProto
-
-    node = NodeProto()
-    node.CopyFrom(item)
-    kept = [attribute for attribute in item.attribute if not attribute.ref_attr_name]
-    for attribute in item.attribute:
-        if attribute.ref_attr_name in values:
-            value = type(attribute)()
-            value.CopyFrom(values[attribute.ref_attr_name])
-            value.name = attribute.name
-            kept.append(value)
-    del node.attribute[:]
-    node.attribute.extend(kept)
-    for index, name in enumerate(item.input):
-        if name in absent:
-            node.input[index] = ""
-    return node
-
-
-def short(number: float) -> float:
-    """The number with the fewest digits that is this one in float32, as a person wrote it."""
-    return float(str(np.float32(number)))
-
-
-def legacy(call: Call) -> Call:
-    """Operator sets before 7 said where the second operand's axes go: insert axes after them."""
-    if call.opset >= 7 or not call.attributes.get("broadcast") or call.count != 2:
-        return call
-    left, right = call.inputs
-    if left is None or right is None or "axis" not in call.attributes:
-        return call
-    after = left.rank - call.attributes["axis"] % max(left.rank, 1) - right.rank
-    if after <= 0:
-        return call
-    shape = (*right.shape, *(1,) * after)
-    wire = call.building.add("reshape", (right,), {"shape": shape}, call.name)[0]
-    rest = {k: v for k, v in call.attributes.items() if k not in ("axis", "broadcast")}
-    return Call(call.op_type, call.opset, (left, wire), rest, call.wanted, call.building, call.name)
-
-
-def pruned(graph: Graph) -> Graph:
-    """The graph without nodes whose results nobody uses; inputs stay."""
-    names = {value.node for value in graph.outputs.values()}
-    for node in reversed(list(graph)):
-        if node.name in names:
-            names.update(value.node for value in graph.wires_of(node.name).values())
-    fresh = Graph(graph.name, graph.doc)
-    fresh.symbols, fresh.examples = graph.symbols, dict(graph.examples)
-    fresh.conditions = list(graph.conditions)
-    for node in graph:
-        if node.name in names or node.name in graph.inputs:
-            copied(graph, node, fresh)
-    fresh.outputs = dict(graph.outputs)
-    return fresh
-
-
-def copied(graph: Graph, node: Node, fresh: Graph) -> None:
-    """Add a node and its parameters to another graph."""
-    wires: Wires = grouped(node.op, graph.wires_of(node.name))
-    fresh.add(node, wires)
-    for name in node.parameters.values():
-        fresh.parameters[name] = graph.parameters[name]
-
-
-__all__ = ["ImportFailure", "Imported", "read_onnx"]
+__all__ = ["ImportFailure", "Imported", "Shapes", "read_onnx"]

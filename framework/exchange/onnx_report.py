@@ -51,7 +51,12 @@ def report(name: str, troubles: Sequence[Trouble]) -> str:
     return "\n".join(lines)
 
 
-def brief(text: str, longest: int = LONGEST_WORD) -> str:
-    """A foreign text for a message: not long, and without what a terminal obeys."""
+def brief(text: str | bytes, longest: int = LONGEST_WORD) -> str:
+    """A foreign text for a message: not long, and without what a terminal obeys.
+
+    Protobuf gives a name that is no UTF-8 as bytes.
+    """
+    if isinstance(text, bytes):
+        text = text[: 4 * longest].decode("utf-8", "replace")
     kept = text if len(text) <= longest else f"{text[: longest - 1]}…"
     return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in kept)

@@ -183,6 +183,10 @@ class Op:
         """Is this optional parameter slot there?  By default its attribute says so."""
         return bool(getattr(self, slot, False))
 
+    def learns(self, slot: str) -> bool:
+        """Is this slot trained?  Otherwise it is stored, but does not count as a parameter."""
+        return slot not in self.buffers
+
     def compute(self, *arrays: Any) -> Any:
         """The plain NumPy definition.
 
@@ -276,7 +280,7 @@ class Op:
         dtype = self._common(given)
         found = self.match(given, namer)
         parameters = {
-            slot.name: TensorType(self._slot_shape(slot, found), slot.dtype or dtype)
+            slot.name: TensorType(self._slot_shape(slot, found), self._result_dtype(slot, dtype))
             for slot in self.ports.slots
             if slot.name not in given and (not slot.optional or self.has_slot(slot.name))
         }
@@ -306,8 +310,9 @@ class Op:
         named: list[tuple[str, str]] = []
         for port in self.ports.inputs:
             for label, dtype in labelled_dtypes(port, given.get(port.name)):
-                if port.dtype is not None and dtype not in GROUPS[port.dtype]:
-                    raise dtype_error(label, dtype, port.dtype)
+                wanted = None if port.dtype is None else self._result_dtype(port, port.dtype)
+                if wanted is not None and dtype not in GROUPS[wanted]:
+                    raise dtype_error(label, dtype, wanted)
                 if port.dtype is None:
                     named.append((label, dtype))
         common = common_dtype(named)

@@ -39,29 +39,34 @@ class Curve:
     rule: Rule
     spares: int = 0
 
-    def scratch(self, itemsize: int) -> int:
-        """Bytes that one thread needs beside the block."""
-        return padded_bytes(self.spares * BLOCK * itemsize)
+    def scratch(self, itemsize: int, elements: int = BLOCK) -> int:
+        """Bytes that one thread needs beside so many elements."""
+        return padded_bytes(self.spares * min(elements, BLOCK) * itemsize)
 
     def spare(self, like: Array, memory: Array) -> Array:
         """The spare arrays of a block."""
         return carved(memory, (self.spares, *like.shape), like.dtype)[0]
 
-    def within(self, memory: Array, y: Array) -> None:
-        """Change a block in place."""
-        self.rule(y, y, self.spare(y, memory))
+    def over(self, x: Array, y: Array, memory: Array) -> None:
+        """``y = curve(x)`` for matrices of any size, block by block; ``y`` may be ``x``."""
+        for place in blocks(*y.shape):
+            part = y[place]
+            self.rule(x[place], part, self.spare(part, memory))
 
     def in_place(self) -> Callable[[Array], None]:
-        """The curve for a tile of any size, changed in place, block by block.
+        """The curve for a tensor of any size, changed in place, block by block.
 
-        The spare memory is made anew for each tile: a block's worth.
+        The spare memory is made anew for each tensor: a block's worth.
         """
 
         def change(y: Array) -> None:
-            memory = np.empty(self.scratch(y.itemsize), np.uint8)
-            rows = y.reshape(1, -1) if y.flags.c_contiguous else y
-            for part in pieces(rows):
-                self.within(memory, part)
+            memory = np.empty(self.scratch(y.itemsize, y.size), np.uint8)
+            if y.flags.c_contiguous:
+                flat = y.reshape(1, -1)
+                self.over(flat, flat, memory)
+                return
+            for part in pieces(y):
+                self.rule(part, part, self.spare(part, memory))
 
         return change
 
@@ -78,13 +83,11 @@ def pieces(y: Array) -> list[Array]:
 def sweep(x: Array, out: Array, curve: Curve, team: Team, scratch: Array) -> None:
     """``out = curve(x)``, block by block, on the whole team."""
     source, target = flat_pair(x, out)
-    each = curve.scratch(out.itemsize)
+    each = curve.scratch(out.itemsize, out.size)
 
     def work(number: int, part: slice) -> None:
         memory = scratch[number * each : (number + 1) * each]
-        xs, ys = source[:, part], target[:, part]
-        for place in blocks(1, ys.shape[1]):
-            curve.rule(xs[place], ys[place], curve.spare(ys[place], memory))
+        curve.over(source[:, part], target[:, part], memory)
 
     parts = shares(out.size, threads_for(team, out.size), BLOCK)
     share_out(team, parts, work)

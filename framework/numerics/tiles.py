@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,10 @@ class Finish:
     bias: Array | None = None
     addend: Array | None = None
     curve: Curve | None = None
+
+    def of(self, channels: slice) -> Finish:
+        """The same for the results of some channels."""
+        return Finish(None if self.bias is None else self.bias[channels], self.addend, self.curve)
 
     def channels_first(self, y: Array, place: tuple[Any, ...]) -> None:
         """Finish ``y`` [o, …], which lies at ``place`` (image, channels, …) of the result."""
@@ -142,4 +147,4 @@ def cut(length: int, largest: int, threads: int = 1) -> list[slice]:
         count = -(-count // threads) * threads
     count = min(count, max(1, length))
     ends = [length * number // count for number in range(count + 1)]
-    return [slice(low, high) for low, high in zip(ends[:-1], ends[1:], strict=True)]
+    return [slice(low, high) for low, high in pairwise(ends)]

@@ -11,6 +11,7 @@ Errors, against the largest result, on normal numbers with 64 to 1024 channels: 
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -19,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framework.numerics.team import Team
-from framework.numerics.tiles import Bench, Finish, bench_of, cut, fetch, room, stage_shape
+from framework.numerics.tiles import Finish, bench_of, cut, fetch, room, stage_shape
 
 Array = NDArray[Any]
 
@@ -39,7 +40,7 @@ FILTERS = {
 Part = tuple[int, slice, slice]
 """An image, and the rows and columns of tiles that a task takes."""
 
-BLOCK_BYTES = 1 << 19
+BLOCK_BYTES = 3 << 19
 """Bound of a task's transformed tiles and products."""
 
 FEWEST_TILES = 64
@@ -136,9 +137,7 @@ class Winograd:
         fit = max(FEWEST_TILES, fit)
         columns = cut(across, max(WIDEST, fit // down))
         rows = cut(down, max(1, fit // (columns[0].stop or 1)), self.team.threads)
-        return [
-            (image, part, beside) for image in range(self.x[0]) for part in rows for beside in columns
-        ]
+        return list(itertools.product(range(self.x[0]), rows, columns))
 
     @cached_property
     def largest(self) -> tuple[int, int]:

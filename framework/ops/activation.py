@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import e, log
 from typing import Any
 
@@ -10,10 +10,14 @@ import numpy as np
 
 from framework.errors import Mistake
 from framework.ir.dims import product
-from framework.ir.op import Array, Cost, Match, Op
-from framework.ir.types import axis_index
+from framework.ir.kernel import How, Kernel
+from framework.ir.op import PLAIN, Array, Cost, Match, Op
+from framework.ir.types import TensorType, axis_index
+from framework.numerics import curves
 from framework.numerics.convolution import widened
+from framework.numerics.curves import Curve
 from framework.ops.elementary import NAN, Elementwise
+from framework.ops.kernels import all_fast, curve_kernel
 
 
 class Activation(Elementwise):
@@ -29,6 +33,21 @@ class Activation(Elementwise):
     def curve(self, x: Array) -> Any:
         """The value of each element."""
         raise NotImplementedError(f"{self.name} has no curve")
+
+    def blockwise(self) -> Curve:
+        """The same for a block of float32, in few passes."""
+        return curves.plain(self.curve)
+
+    def curve_for(self, dtype: str) -> Curve:
+        """The same for a block of float32 or float64."""
+        return self.blockwise() if dtype == "float32" else curves.plain(self.curve)
+
+    def prepare(self, types: Sequence[TensorType | None], how: How = PLAIN) -> Kernel | None:
+        """Block by block."""
+        (x,) = types
+        if x is None or not all_fast(types):
+            return None
+        return curve_kernel(self, types, self.curve_for(x.dtype), how)
 
 
 class Identity(Elementwise, name="identity"):
@@ -67,6 +86,10 @@ class Relu(Activation, name="relu"):
         """``max(x, 0)``; NaN stays."""
         return np.maximum(x, x.dtype.type(0))
 
+    def blockwise(self) -> Curve:
+        """One pass."""
+        return Curve(curves.relu)
+
 
 class Relu6(Activation, name="relu6"):
     """Elements are cut off below zero and above six.
@@ -81,6 +104,10 @@ class Relu6(Activation, name="relu6"):
     def curve(self, x: Array) -> Any:
         """``clip(x, 0, 6)``."""
         return np.clip(x, 0, 6)
+
+    def blockwise(self) -> Curve:
+        """Two passes."""
+        return curves.clip(0, 6)
 
     def decompose(self, g: Any, x: Any) -> Any:
         """A `clip`."""
@@ -107,6 +134,10 @@ class LeakyRelu(Activation, name="leaky_relu"):
     def curve(self, x: Array) -> Any:
         """``max(x, 0) + slope*min(x, 0)``."""
         return np.maximum(x, 0) + self.slope * np.minimum(x, 0)
+
+    def blockwise(self) -> Curve:
+        """The same in place."""
+        return curves.leaky_relu(self.slope)
 
 
 class ThresholdedRelu(Activation, name="thresholded_relu"):

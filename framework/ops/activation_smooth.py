@@ -9,6 +9,8 @@ import numpy as np
 
 from framework.errors import Mistake
 from framework.ir.op import Array
+from framework.numerics import curves
+from framework.numerics.curves import Curve
 from framework.numerics.softmax import sigmoid
 from framework.ops.activation import Activation
 
@@ -26,6 +28,10 @@ class Sigmoid(Activation, name="sigmoid"):
     def curve(self, x: Array) -> Any:
         """No overflow, and full precision for small results."""
         return sigmoid(x)
+
+    def blockwise(self) -> Curve:
+        """One exponential; below -88 the result is 0 instead of less than 1e-38."""
+        return Curve(curves.sigmoid)
 
 
 class HardSigmoid(Activation, name="hard_sigmoid"):
@@ -49,6 +55,10 @@ class HardSigmoid(Activation, name="hard_sigmoid"):
         """A line, cut off."""
         return np.clip(self.alpha * x + self.beta, 0, 1)
 
+    def blockwise(self) -> Curve:
+        """The same in place."""
+        return curves.hard_sigmoid(self.alpha, self.beta)
+
 
 class Tanh(Activation, name="tanh"):
     """Squash to the interval from -1 to 1.
@@ -62,6 +72,10 @@ class Tanh(Activation, name="tanh"):
     def curve(self, x: Array) -> Any:
         """``tanh(x)``."""
         return np.tanh(x)
+
+    def blockwise(self) -> Curve:
+        """One pass."""
+        return curves.ufunc(np.tanh)
 
 
 class Softsign(Activation, name="softsign"):

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from framework.ir.dims import product
-from framework.ir.op import Array, Cost, Match, Op
-from framework.ir.types import axis_index
+from framework.ir.kernel import How, Kernel
+from framework.ir.op import PLAIN, Array, Cost, Match, Op
+from framework.ir.types import TensorType, axis_index
 from framework.numerics.convolution import widened
+from framework.numerics.rows import log_softmax_into, softmax_into
 from framework.numerics.softmax import softmax
+from framework.ops.kernels import all_fast, kernel_of
 
 
 class AlongAxis(Op):
@@ -56,6 +59,16 @@ class Softmax(AlongAxis, name="softmax"):
         """The largest element is subtracted first."""
         return softmax(x, self.axis, self.masked)
 
+    def prepare(self, types: Sequence[TensorType | None], how: How = PLAIN) -> Kernel | None:
+        """In place, in blocks of rows."""
+        if not all_fast(types):
+            return None
+
+        def run(x: Array, out: Array, scratch: Array) -> None:
+            softmax_into(x, out, self.axis, self.masked, how.team)
+
+        return kernel_of(self, types, run, (0,), algorithm="blocks")
+
     @classmethod
     def examples(cls) -> Iterator[tuple[Any, ...]]:
         """The last axis, an inner one, with masking."""
@@ -88,6 +101,16 @@ class LogSoftmax(AlongAxis, name="log_softmax"):
             below = wide - wide.max(self.axis, keepdims=True)
             total = np.log(np.exp(below).sum(self.axis, keepdims=True))
             return np.asarray(below - total, x.dtype)
+
+    def prepare(self, types: Sequence[TensorType | None], how: How = PLAIN) -> Kernel | None:
+        """In place, in blocks of rows."""
+        if not all_fast(types):
+            return None
+
+        def run(x: Array, out: Array, scratch: Array) -> None:
+            log_softmax_into(x, out, self.axis, scratch, how.team)
+
+        return kernel_of(self, types, run, (0,), algorithm="blocks")
 
     @classmethod
     def goldens(cls) -> Iterator[tuple[Op, tuple[Any, ...], Any]]:

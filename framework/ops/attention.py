@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from framework.ir.dims import product
-from framework.ir.op import Array, Cost, Match, Op, Sample
-from framework.ir.types import fixed_size
+from framework.ir.kernel import How, Kernel
+from framework.ir.op import PLAIN, Array, Cost, Match, Op, Sample
+from framework.ir.types import TensorType, fixed_size
 from framework.numerics.attention import Normalizer, shared_product
 from framework.numerics.convolution import widened
 from framework.ops.attending import (
@@ -21,6 +22,7 @@ from framework.ops.attending import (
     require_keys,
     split_product,
 )
+from framework.ops.attention_kernel import attention_kernel
 from framework.ops.position import Align
 
 RESULTS = ("y", "weights", "present_k", "present_v")
@@ -109,6 +111,10 @@ class Attention(Op, name="attention"):
         scores *= factor
         y, shown = self._attending.compute(scores, v, keep, lengths, past)
         return y.astype(q.dtype, copy=False), shown.astype(q.dtype, copy=False), *present
+
+    def prepare(self, types: Sequence[TensorType | None], how: How = PLAIN) -> Kernel | None:
+        """Blocks of queries and keys; the weights are made only where somebody wants them."""
+        return attention_kernel(self, self._attending, self.scale, types, how)
 
     def decompose(
         self, g: Any, q: Any, k: Any, v: Any, keep: Any = None,

@@ -24,14 +24,24 @@ class Parameter(Op, name="parameter"):
 
     y = value
     Source: PyTorch nn.Parameter; the shape may not depend on a symbolic size.
+
+    With ``trainable: false`` it is a table that is stored with the weights but not learned,
+    as PyTorch's register_buffer has it.
     """
 
-    signature = "value~: *shape -> y: *shape"
+    signature = "value~<@dtype>: *shape -> y<@dtype>: *shape"
     category = "constant"
     initial = {"value": {"normal": 0.02}}
     views = True
+    main = "shape"
 
     shape: ShapeAttr
+    dtype: Dtype = "float32"
+    trainable: bool = True
+
+    def learns(self, slot: str) -> bool:
+        """As the attribute says; whole numbers and booleans are never trained."""
+        return self.trainable and self.dtype.startswith("float")
 
     def derive(self, d: Match) -> dict[str, Any]:
         """The shape as written, refused where it is symbolic."""
@@ -49,8 +59,8 @@ class Parameter(Op, name="parameter"):
     def examples(cls) -> Iterator[tuple[Any, ...]]:
         """A matrix, a class token, a number."""
         yield (cls(shape=(3, 4)),)
-        yield (cls(shape=(1, 1, 5)),)
-        yield (cls(shape=()),)
+        yield (cls(shape=(1, 1, 5), trainable=False),)
+        yield (cls(shape=(), dtype="float64"),)
 
     @classmethod
     def goldens(cls) -> Iterator[tuple[Op, tuple[Any, ...], Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,8 +11,12 @@ import numpy as np
 from framework.errors import Mistake, ShapeError
 from framework.ir.attributes import Pad, ShapeAttr, Sizes
 from framework.ir.dims import Size, product
-from framework.ir.op import Array, Cost, Match, Op, spread
+from framework.ir.kernel import How, Kernel
+from framework.ir.op import PLAIN, Array, Cost, Match, Op, spread
+from framework.ir.types import TensorType
 from framework.numerics.convolution import convolve, convolve_transposed
+from framework.numerics.tiles import Curve
+from framework.ops.convolving import conv_kernel, without_addend
 from framework.ops.window import (
     AxisWindow,
     axis_windows,
@@ -67,6 +71,22 @@ class Conv(Op, name="conv"):
         """Matrix products over unfolded windows."""
         windows = windows_at(self.windows(x.ndim - 2), x.shape[2:])
         return add_bias(convolve(x, weight, windows, self.groups), bias)
+
+    def prepare(self, types: Sequence[TensorType | None], how: How = PLAIN) -> Kernel | None:
+        """The algorithm that suits the sizes."""
+        x, weight, bias = types
+        return without_addend(self.kernel_with((x, None, weight, bias), how))
+
+    def kernel_with(
+        self, types: Sequence[TensorType | None], how: How, curve: Curve | None = None
+    ) -> Kernel | None:
+        """A kernel of (x, addend, weight, bias) that ends with a function in place."""
+        x, _, weight, _ = types
+        if x is None or weight is None:
+            return None
+        given = {"x": x, "weight": weight}
+        (output,) = self.infer(given).outputs
+        return conv_kernel(self.windows(x.rank - 2), self.groups, types, output, how, curve)
 
     def cost(self, d: Match) -> Cost:
         """One multiply-accumulate for each result and weight of its filter; the bias apart."""

@@ -9,8 +9,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from framework.ir.dims import product
-from framework.ir.op import Array, Cost, Match, Op
+from framework.ir.kernel import How, Kernel
+from framework.ir.op import PLAIN, Array, Cost, Match, Op
+from framework.ir.types import TensorType
 from framework.numerics.erf import erf
+from framework.numerics.normal import ERF_CURVE
+from framework.ops.kernels import curve_kernel, ufunc_kernel
 
 NAN, INF = float("nan"), float("inf")
 
@@ -63,6 +67,11 @@ class Function(Elementwise):
         """The function of each element; NaN and inf come without a warning."""
         with np.errstate(all="ignore"):
             return np.asarray(type(self).function(x))
+
+    def prepare(self, types: Sequence[TensorType | None], how: How = PLAIN) -> Kernel | None:
+        """The same into given memory."""
+        function = type(self).function
+        return ufunc_kernel(self, types, function, how) if isinstance(function, np.ufunc) else None
 
 
 class Abs(Function, name="abs"):
@@ -209,3 +218,10 @@ class Erf(Function, name="erf"):
         2: 0.9953222650189527,
         9: 1,
     }
+
+    def prepare(self, types: Sequence[TensorType | None], how: How = PLAIN) -> Kernel | None:
+        """Single precision by one hyperbolic tangent; measured error 1.2e-7."""
+        (x,) = types
+        if x is None or x.dtype != "float32":
+            return None
+        return curve_kernel(self, types, ERF_CURVE, how)

@@ -5,17 +5,20 @@ A fused operator states the same function as the nodes that it stands for.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from framework.ir.attributes import Values
 from framework.ir.dims import product
+from framework.ir.kernel import How, Kernel
 from framework.ir.match import Given, Namer
-from framework.ir.op import Array, Cost, Inference, Match, Op, find_op
+from framework.ir.op import PLAIN, Array, Cost, Inference, Match, Op, find_op
 from framework.ir.types import TensorType
 from framework.numerics.convolution import widened
+from framework.ops.convolving import curve_of
+from framework.ops.kernels import Places, linear_kernel
 
 
 class Fused(Op):
@@ -82,6 +85,11 @@ class FusedConv(Fused, name="fused_conv", listed=False):
     residual: Values = False
     activation: Values = None
 
+    def prepare(self, types: Sequence[TensorType | None], how: How = PLAIN) -> Kernel | None:
+        """The convolution's algorithm; what follows it is done tile by tile."""
+        found: Kernel | None = self.head.kernel_with(types, how, curve_of(self.activation))
+        return found
+
 
 class FusedLinear(Fused, name="fused_linear", listed=False):
     """A linear map with what follows it.
@@ -96,6 +104,14 @@ class FusedLinear(Fused, name="fused_linear", listed=False):
     head: Values
     residual: Values = False
     activation: Values = None
+
+    def prepare(self, types: Sequence[TensorType | None], how: How = PLAIN) -> Kernel | None:
+        """Tile by tile: the product, then everything that follows it."""
+        x = types[0]
+        if x is None:
+            return None
+        curve = None if self.activation is None else self.activation.curve_for(x.dtype)
+        return linear_kernel(self, types, Places(x=0, weight=2, bias=3, addend=1), curve, how)
 
 
 class FoldedNorm(Op, name="folded_norm", listed=False):

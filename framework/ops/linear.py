@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from framework.ir.dims import product
-from framework.ir.op import Array, Cost, Match, Op
-from framework.ir.types import broadcast
+from framework.ir.kernel import How, Kernel
+from framework.ir.op import PLAIN, Array, Cost, Match, Op
+from framework.ir.types import TensorType, broadcast
 from framework.numerics.convolution import widened
+from framework.numerics.products import multiply
+from framework.ops.kernels import Places, all_fast, kernel_of, linear_kernel
 
 
 class Linear(Op, name="linear"):
@@ -32,6 +35,10 @@ class Linear(Op, name="linear"):
         """``x @ weight.T + bias``."""
         y = x @ weight.T
         return y if bias is None else y + bias
+
+    def prepare(self, types: Sequence[TensorType | None], how: How = PLAIN) -> Kernel | None:
+        """The weight laid out as [in, out]; the bias is added to each tile of the result."""
+        return linear_kernel(self, types, Places(x=0, weight=1, bias=2), None, how)
 
     def cost(self, d: Match) -> Cost:
         """One multiply-accumulate for each weight and position."""
@@ -78,6 +85,17 @@ class MatMul(Op, name="matmul"):
     def compute(self, a: Array, b: Array) -> Array:
         """``a @ b``."""
         return np.asarray(a @ b)
+
+    def prepare(self, types: Sequence[TensorType | None], how: How = PLAIN) -> Kernel | None:
+        """The same into given memory; many small products are shared by the threads."""
+        if not all_fast(types):
+            return None
+        team = how.team
+
+        def run(a: Array, b: Array, out: Array, scratch: Array) -> None:
+            multiply(a, b, out, team)
+
+        return kernel_of(self, types, run)
 
     def cost(self, d: Match) -> Cost:
         """One multiply-accumulate for each output element and inner index."""

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from framework.errors import Mistake, ShapeError
 from framework.ir.dims import format_shape, product
-from framework.ir.op import Array, Cost, Match, Op
+from framework.ir.kernel import How, Kernel
+from framework.ir.op import PLAIN, Array, Cost, Match, Op
+from framework.ir.types import TensorType
 from framework.numerics.convolution import widened
 from framework.numerics.moments import standardised
+from framework.numerics.rows import affine_into, layer_norm_into
+from framework.ops.kernels import all_fast, kernel_of, sizes
 
 
 class LayerNorm(Op, name="layer_norm"):
@@ -62,6 +67,18 @@ class LayerNorm(Op, name="layer_norm"):
         if bias is not None:
             y += bias
         return y.astype(x.dtype, copy=False)
+
+    def prepare(self, types: Sequence[TensorType | None], how: How = PLAIN) -> Kernel | None:
+        """In blocks of rows."""
+        if not all_fast(types):
+            return None
+        shape = sizes(types[0])
+        length = math.prod(shape[len(shape) - self.axes :])
+
+        def run(x: Array, weight: Any, bias: Any, out: Array, scratch: Array) -> None:
+            layer_norm_into(x, out, length, self.eps, weight, bias, how.team)
+
+        return kernel_of(self, types, run, (0,), algorithm="blocks")
 
     def decompose(self, g: Any, x: Any, weight: Any = None, bias: Any = None) -> Any:
         """Two means, a quotient, a product and a sum."""
@@ -137,14 +154,30 @@ class BatchNorm(Op, name="batch_norm"):
     ) -> Array:
         """One factor and one summand for each channel."""
         wide = widened(x)
-        mean, variance = widened(running_mean), widened(running_var)
-        factor = 1 / np.sqrt(variance + variance.dtype.type(self.eps))
-        factor = factor if weight is None else factor * weight
-        shift = -mean * factor if bias is None else bias - mean * factor
+        factor, shift = self.line(weight, bias, running_mean, running_var)
         along = (-1, *([1] * (x.ndim - 2)))
         y = wide * factor.reshape(along)
         y += shift.reshape(along)
         return np.asarray(y, x.dtype)
+
+    def line(
+        self, weight: Array | None, bias: Array | None, mean: Array, variance: Array
+    ) -> tuple[Array, Array]:
+        """What each channel is multiplied by, and what is added."""
+        mean, variance = widened(mean), widened(variance)
+        factor = 1 / np.sqrt(variance + variance.dtype.type(self.eps))
+        factor = factor if weight is None else factor * weight
+        return factor, np.asarray(-mean * factor if bias is None else bias - mean * factor)
+
+    def prepare(self, types: Sequence[TensorType | None], how: How = PLAIN) -> Kernel | None:
+        """In blocks of channels."""
+        if not all_fast(types):
+            return None
+
+        def run(x: Array, *stored: Any, out: Array, scratch: Array) -> None:
+            affine_into(x, out, 1, *self.line(*stored), how.team)
+
+        return kernel_of(self, types, run, (0,), algorithm="blocks")
 
     def decompose(
         self, g: Any, x: Any, weight: Any, bias: Any, running_mean: Any, running_var: Any

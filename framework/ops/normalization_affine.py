@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from framework.errors import Mistake
 from framework.ir.dims import product
-from framework.ir.op import Array, Cost, Match, Op
-from framework.ir.types import axis_index
+from framework.ir.kernel import How, Kernel
+from framework.ir.op import PLAIN, Array, Cost, Match, Op
+from framework.ir.types import TensorType, axis_index
 from framework.numerics.convolution import widened
 from framework.numerics.moments import along
+from framework.numerics.rows import affine_into
+from framework.ops.kernels import all_fast, kernel_of
 
 
 class Affine(Op, name="affine"):
@@ -47,6 +50,16 @@ class Affine(Op, name="affine"):
         if bias is not None:
             y += along(bias, axis, x.ndim)
         return y.astype(x.dtype, copy=False)
+
+    def prepare(self, types: Sequence[TensorType | None], how: How = PLAIN) -> Kernel | None:
+        """In blocks."""
+        if not all_fast(types):
+            return None
+
+        def run(x: Array, weight: Any, bias: Any, out: Array, scratch: Array) -> None:
+            affine_into(x, out, self.axis, weight, bias, how.team)
+
+        return kernel_of(self, types, run, (0,), algorithm="blocks")
 
     def decompose(self, g: Any, x: Any, weight: Any = None, bias: Any = None) -> Any:
         """Product and sum, with the channels moved to their axis."""

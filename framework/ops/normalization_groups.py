@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from framework.errors import Mistake, ShapeError
 from framework.ir.dims import format_shape, product
-from framework.ir.op import Array, Cost, Match, Op
+from framework.ir.kernel import How, Kernel
+from framework.ir.op import PLAIN, Array, Cost, Match, Op
+from framework.ir.types import TensorType
 from framework.numerics.convolution import widened
 from framework.numerics.moments import along, standardised
+from framework.numerics.rows import group_norm_into
+from framework.ops.kernels import all_fast, kernel_of, sizes
 from framework.ops.normalization import check_eps
 
 
@@ -33,6 +37,17 @@ class ChannelAffine(Op):
         if bias is not None:
             y += along(bias, 1, y.ndim)
         return y
+
+    def in_groups(self, types: Sequence[TensorType | None], groups: int, how: How) -> Kernel | None:
+        """A kernel that works in blocks of groups."""
+        if not all_fast(types) or 0 in sizes(types[0]):
+            return None
+        eps = float(self.values["eps"])
+
+        def run(x: Array, weight: Any, bias: Any, out: Array, scratch: Array) -> None:
+            group_norm_into(x, out, groups, eps, weight, bias, how.team)
+
+        return kernel_of(self, types, run, (0,), algorithm="blocks")
 
     def finish(self, g: Any, y: Any, weight: Any, bias: Any) -> Any:
         """The same as operators."""
@@ -81,6 +96,10 @@ class GroupNorm(ChannelAffine, name="group_norm"):
         rows = widened(x).reshape(len(x), self.groups, math.prod(x.shape[1:]) // self.groups)
         y = standardised(rows, (2,), self.eps).reshape(x.shape)
         return self.finished(y, weight, bias).astype(x.dtype, copy=False)
+
+    def prepare(self, types: Sequence[TensorType | None], how: How = PLAIN) -> Kernel | None:
+        """In blocks of groups."""
+        return self.in_groups(types, self.groups, how)
 
     def decompose(self, g: Any, x: Any, weight: Any = None, bias: Any = None) -> Any:
         """A layer norm of rows; product and sum for each channel."""

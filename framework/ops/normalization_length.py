@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from framework.errors import Mistake, ShapeError
 from framework.ir.dims import format_shape, product
-from framework.ir.op import Array, Cost, Match, Op
-from framework.ir.types import axis_index
+from framework.ir.kernel import How, Kernel
+from framework.ir.op import PLAIN, Array, Cost, Match, Op
+from framework.ir.types import TensorType, axis_index
 from framework.numerics.convolution import widened
+from framework.numerics.rows import rms_norm_into
+from framework.ops.kernels import all_fast, kernel_of, sizes
 from framework.ops.normalization import check_eps, require_shape
 
 
@@ -61,6 +65,18 @@ class RMSNorm(Op, name="rms_norm"):
         if weight is not None:
             y *= weight
         return y.astype(x.dtype, copy=False)
+
+    def prepare(self, types: Sequence[TensorType | None], how: How = PLAIN) -> Kernel | None:
+        """In blocks of rows."""
+        if not all_fast(types):
+            return None
+        shape = sizes(types[0])
+        length = math.prod(shape[len(shape) - self.axes :])
+
+        def run(x: Array, weight: Any, out: Array, scratch: Array) -> None:
+            rms_norm_into(x, out, length, self.eps, weight, how.team)
+
+        return kernel_of(self, types, run, (0,), algorithm="blocks")
 
     def decompose(self, g: Any, x: Any, weight: Any = None) -> Any:
         """A mean of squares, a quotient, a product."""

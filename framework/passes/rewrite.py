@@ -81,7 +81,8 @@ class Rewriter:
     def stored(self, name: str) -> Value:
         """A stored weight as a value: what is computed from weights is computed once a plan."""
         if name not in self._stored:
-            op = find_op("parameter")(shape=self.old.parameters[name].shape)
+            stored = self.old.parameters[name]
+            op = find_op("parameter")(shape=stored.shape, dtype=stored.dtype)
             self._stored[name] = Value(self.add(f"{name}.stored", op, {}, {"value": name}).name)
         return self._stored[name]
 

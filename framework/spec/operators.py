@@ -113,7 +113,7 @@ class OperatorAdder:
             name,
             shape,
             type_.dtype,
-            slot not in op.buffers,
+            op.learns(slot),
             initial_rule(site.spec.initial, op, slot),
             op.fans(slot, shape),
         )

@@ -70,6 +70,8 @@ class Blocks:
         self.root = root
         self.members: dict[int, list[Group]] = {}
         self.carried: dict[int, int] = {}
+        self.rows: dict[int, list[str]] = {}
+        """Names of the rows of copies of each form."""
         self.by_form: dict[int, Block] = {}
         self.collect(root.children)
         for form in self.members:
@@ -83,6 +85,8 @@ class Blocks:
                 continue
             if isinstance(item, Run):
                 self.carried[item.copies[0].form] = item.carried
+                if item.label is not None:
+                    self.rows.setdefault(item.copies[0].form, []).append(item.label)
             for group in item.copies if isinstance(item, Run) else [item]:
                 self.collect(group.children)
                 self.members.setdefault(group.form, []).append(group)

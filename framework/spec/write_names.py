@@ -56,16 +56,20 @@ def known_name(block: Block) -> str | None:
 
 def labelled(blocks: Blocks, block: Block) -> str | None:
     """What most of its scopes are called, without the number at the end."""
-    stems = Counter(
-        stem
-        for group in block.members
-        if group.label is not None and (stem := re.sub(r"[_\d]+$", "", group.label))
-    )
-    if not stems:
-        return None
-    stem = stems.most_common(1)[0][0]
+    labels = [group.label for group in block.members if group.label is not None]
+    stems = Counter(stem for label in labels if (stem := re.sub(r"[_\d]+$", "", label)))
+    if stems:
+        stem = stems.most_common(1)[0][0]
+        return singular(stem) or stem if len(block.members) > 1 else stem
+    rows = blocks.rows.get(block.group.form, [])
+    return next((word for label in rows if (word := singular(label))), None)
+
+
+def singular(word: str) -> str | None:
+    """``layer`` for ``layers``; None for a word that is no plural."""
+    stem = re.sub(r"[_\d]+$", "", word)
     plural = len(stem) > 3 and stem.endswith("s") and not stem.endswith("ss")
-    return stem[:-1] if plural and len(block.members) > 1 else stem
+    return stem[:-1] if plural else None
 
 
 def content_name(blocks: Blocks, block: Block) -> str:

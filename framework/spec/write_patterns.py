@@ -19,7 +19,10 @@ from framework.spec.write_values import Number
 ROUNDS = 60
 CANDIDATES = 40
 MOST_INPUTS, MOST_OUTPUTS, MOST_ARGS = 4, 2, 8
-LEAST_GAIN = 2.0
+LEAST_GAIN, LEAST_SHARE = 2.0, 0.003
+"""Lines that a block must save, and the share of all lines."""
+SMALLEST = 3
+"""Operators of a block; two of them say more than its name would."""
 SHORTEST_LIST = 4
 
 
@@ -49,6 +52,7 @@ class Finder:
         self.bodies: list[Body] = []
         self.where: list[tuple[int, int] | None] = []
         self.live = self._live()
+        self.least = max(LEAST_GAIN, LEAST_SHARE * len(maker.flow.nodes))
 
     def _live(self) -> list[int]:
         """For each position the number of values that are made before it and read from it on."""
@@ -95,7 +99,7 @@ class Finder:
         found.sort(key=lambda window: -window.gain)
         best: Window | None = None
         for window in found:
-            if window.gain < LEAST_GAIN or (best is not None and best.gain >= window.gain):
+            if window.gain < self.least or (best is not None and best.gain >= window.gain):
                 break
             checked = self.checked(window)
             if checked is not None and (best is None or checked.gain > best.gain):
@@ -146,7 +150,7 @@ class Finder:
             if position + start >= free and at is not None and self.partial(at[0], length):
                 places.append(at)
                 free = position + start + length
-        if len(places) > 1:
+        if len(places) > 1 and self.large(places[0], length):
             inputs, outputs = self.borders(places[0], length)
             if 1 <= inputs <= MOST_INPUTS and 1 <= outputs <= MOST_OUTPUTS:
                 uses = 1 + sum(a[0] != b[0] or a[1] + length != b[1] for a, b in pairwise(places))
@@ -157,6 +161,11 @@ class Finder:
     def partial(self, body: int, length: int) -> bool:
         """Is it less than a whole body?"""
         return body == 0 or length < len(self.bodies[body].lists[0])
+
+    def large(self, place: tuple[int, int], length: int) -> bool:
+        """Are there enough operators in it for a block?"""
+        children = self.children(place, length)
+        return children[-1].stop - children[0].start >= SMALLEST
 
     def borders(self, place: tuple[int, int], length: int) -> tuple[int, int]:
         """How many values a stretch reads, and how many are read of it."""
@@ -183,7 +192,7 @@ class Finder:
         for entries in alike.values():
             if len(entries) > 1:
                 worth = self.worth([group for _, group in entries])
-                if worth >= LEAST_GAIN and (best is None or worth > best.gain):
+                if worth >= self.least and (best is None or worth > best.gain):
                     best = Window(window.length, tuple(place for place, _ in entries), worth)
         return best
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from framework.exchange.rules.wires import DTYPES, OTHER
+from framework.exchange.rules.wires import DTYPES, NARROW, OTHER
 from framework.tools.cases import Case
 
 NAMES: Mapping[str, str] = {
@@ -62,7 +62,7 @@ def foreign(type_: Any) -> str | None:
     if kind != "tensor_type":
         return f"{kind.removesuffix('_type')}s" if kind else None
     code = type_.tensor_type.elem_type
-    return None if code in DTYPES else f"the dtype {OTHER.get(code, code)}"
+    return None if code in DTYPES or code in NARROW else f"the dtype {OTHER.get(code, code)}"
 
 
 def kinds_of(reasons: Iterable[str | None]) -> dict[str, int]:

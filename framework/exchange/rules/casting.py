@@ -12,18 +12,6 @@ from framework.ir.op import Op
 from framework.ops.constant import leaves, nested_shape
 
 
-@reads("Cast")
-def read_cast(n: Call) -> Wire:
-    """``saturate`` and ``round_mode`` are about dtypes that we do not have."""
-    return n.cast(n[0], n.dtype("to"))
-
-
-@reads("CastLike")
-def read_cast_like(n: Call) -> Wire:
-    """Only the dtype of the second input matters."""
-    return n.cast(n[0], n[1].dtype)
-
-
 @writes("cast")
 def write_cast(w: Out, op: Any, x: Sent) -> Sent:
     """ONNX leaves open what floats beyond the range of whole numbers become."""

@@ -18,7 +18,7 @@ def read_matmul(n: Call) -> Wire:
     weight = n[1]
     if weight.array is None or weight.rank != 2 or weight.dtype not in FLOATS:
         return n.add("matmul", n[0], weight)
-    flipped = n.constant(np.ascontiguousarray(weight.array.T))
+    flipped = n.add("transpose", weight, perm=(1, 0))
     return n.add("linear", n[0], weight=flipped, bias=None, out=weight.shape[1])
 
 
@@ -56,10 +56,9 @@ def linear_map(n: Call, a: Wire, alpha: float, beta: float) -> Wire | None:
     b, c = n[1], n[2]
     if b.array is None or b.dtype not in FLOATS or b.rank != 2:
         return None
-    stored = b.array if n.flag("transB") else np.ascontiguousarray(b.array.T)
+    weight = b if n.flag("transB") else n.add("transpose", b, perm=(1, 0))
     if alpha != 1:
-        stored = np.asarray(stored * alpha, b.dtype)
-    weight = b if stored is b.array else n.constant(stored)
+        weight = n.constant(np.asarray(weight.array * alpha, b.dtype))
     out = weight.shape[0]
     row = None if c is None else bias_row(n, c, beta, out)
     y = n.add("linear", a, weight=weight, bias=row, out=out)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from framework.exchange.rules.narrow import converted, narrow_dequantized, narrow_quantized
 from framework.exchange.rules.registry import READERS, Call, Out, Sent, Wire, reads, writes
+from framework.exchange.rules.wires import NARROW
 from framework.ir.op import Op
 
 
@@ -19,6 +21,9 @@ def granularity(n: Call) -> dict[str, Any]:
 def read_quantize(n: Call) -> Wire:
     """The quotient has the dtype of the scale, or the precision that is asked for."""
     x, scale, zero = n[0], n[1], n[2]
+    kind = NARROW.get(n.int("output_dtype", 0), "" if zero is None else zero.kind)
+    if kind:
+        return narrow_quantized(n, kind, granularity(n))
     dtype = n.dtype("output_dtype", "uint8" if zero is None else zero.dtype)
     scale = n.cast(scale, n.dtype("precision", scale.dtype))
     if "float" not in x.dtype:
@@ -48,8 +53,12 @@ def exact(w: Out, dtype: str) -> bool:
 @reads("DequantizeLinear")
 def read_dequantize(n: Call) -> Wire:
     """The product has the dtype of the scale, or the one that is asked for."""
-    scale = n.cast(n[1], n.dtype("output_dtype", n[1].dtype))
-    return n.add("dequantize", n[0], scale, n[2], **granularity(n))
+    code, dtype = n.int("output_dtype", 0), n.dtype("output_dtype", n[1].dtype)
+    if "float" in n[0].dtype:
+        y = narrow_dequantized(n, dtype, granularity(n))
+    else:
+        y = n.add("dequantize", n[0], n.cast(n[1], dtype), n[2], **granularity(n))
+    return converted(n, y, NARROW.get(code, "") if code else n[1].kind, dtype)
 
 
 @writes("dequantize")

@@ -201,7 +201,9 @@ class Call:
         if wire.contents is None:
             raise Unknown(index)
         if wire.contents.size > MOST_SIZES:
-            raise Refused(f"input {index} holds {wire.contents.size:,} sizes; at most {MOST_SIZES:,}")
+            raise Refused(
+                f"input {index} holds {wire.contents.size:,} sizes; at most {MOST_SIZES:,}"
+            )
         return tuple(whole(item) for item in wire.contents.reshape(-1).tolist())
 
     # ------------------------------------------------------------------ building

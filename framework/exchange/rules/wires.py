@@ -10,6 +10,7 @@ from framework.ir.dims import Shape
 from framework.ir.graph import Value
 from framework.ir.op import Array
 from framework.ir.types import TensorType
+from framework.numerics.narrow import wider
 
 DTYPES: Mapping[int, str] = {
     1: "float32", 2: "uint8", 3: "int8", 4: "uint16", 5: "int16", 6: "int32", 7: "int64",
@@ -17,10 +18,16 @@ DTYPES: Mapping[int, str] = {
 }  # fmt: skip
 """TensorProto.DataType of the kinds of element that we have."""
 
+NARROW: Mapping[int, str] = {
+    16: "bfloat16", 17: "float8e4m3fn", 18: "float8e4m3fnuz", 19: "float8e5m2",
+    20: "float8e5m2fnuz", 21: "uint4", 22: "int4", 23: "float4e2m1", 24: "float8e8m0",
+    25: "uint2", 26: "int2",
+}  # fmt: skip
+"""Kinds of element that come as wider ones: float32, int8, uint8."""
+
 OTHER = {
-    0: "undefined", 8: "string", 14: "complex64", 15: "complex128", 16: "bfloat16",
-    17: "float8e4m3fn", 18: "float8e4m3fnuz", 19: "float8e5m2", 20: "float8e5m2fnuz",
-    21: "uint4", 22: "int4", 23: "float4e2m1", 24: "float8e8m0", 25: "uint2", 26: "int2",
+    0: "undefined", 8: "string", 14: "complex64", 15: "complex128", 27: "float6e2m3",
+    28: "float6e3m2",
 }  # fmt: skip
 
 
@@ -43,8 +50,10 @@ class Unknown(Refused):
 class Wire:
     """One tensor: where it comes from, its type, and its contents as far as they are known.
 
-    ``array`` is a constant.  ``sizes`` are whole numbers that depend on the symbolic sizes of
-    the inputs: an object array of ints and `Dim`s, as a shape computed from shapes is.
+    ``kind`` is the narrow kind of element that it has in the ONNX model, if it has one: all its
+    values are numbers of that kind.  ``array`` is a constant.  ``sizes`` are whole numbers that
+    depend on the symbolic sizes of the inputs: an object array of ints and `Dim`s, as a shape
+    computed from shapes is.
     """
 
     type: TensorType
@@ -52,6 +61,7 @@ class Wire:
     array: Array | None = field(default=None, repr=False)
     sizes: Array | None = field(default=None, repr=False)
     name: str = ""
+    kind: str = ""
 
     @property
     def shape(self) -> Shape:
@@ -75,7 +85,9 @@ class Wire:
 
 
 def dtype_of(code: int) -> str:
-    """Our name of a kind of element; raises `Refused` for one that we do not have."""
+    """The dtype for a kind of element; raises `Refused` for one that we do not have."""
+    if code in NARROW:
+        return wider(NARROW[code])
     if code not in DTYPES:
         raise Refused(f"{OTHER.get(code, f'the kind of element {code}')} is not supported")
     return DTYPES[code]

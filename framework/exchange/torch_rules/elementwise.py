@@ -234,3 +234,23 @@ def scale(n: Site) -> Answer:
     if n.op.shift < 0:
         return f"{text} - {n.number(-n.op.shift, 'shift')}"
     return f"{text} + {n.number(n.op.shift, 'shift')}"
+
+
+NARROW = {
+    "bfloat16": ("bfloat16", None),
+    "float8e4m3fn": ("float8_e4m3fn", 448.0),
+    "float8e4m3fnuz": ("float8_e4m3fnuz", 240.0),
+    "float8e5m2": ("float8_e5m2", 57344.0),
+    "float8e5m2fnuz": ("float8_e5m2fnuz", 57344.0),
+}
+"""Torch's dtypes of narrow numbers, and their largest numbers (bfloat16 has infinity)."""
+
+
+@emits("round_to")
+def round_to(n: Site) -> Answer:
+    """There and back, for the kinds that torch has as dtypes."""
+    if n.op.kind not in NARROW or "float" not in n.type("x").dtype:
+        return None
+    name, most = NARROW[n.op.kind]
+    bound = "" if most is None or not n.op.saturate else f".clamp(-{most}, {most})"
+    return f"{n['x']}{bound}.to(torch.{name}).to({n['x']}.dtype)"

@@ -11,7 +11,7 @@ from framework.exchange.torch_source.code import Argument, Make, Member, Part, R
 from framework.exchange.torch_source.klass import Klass
 from framework.exchange.torch_source.names import own_name
 from framework.exchange.torch_source.parts import Body, Step, tensors_in
-from framework.exchange.torch_source.tree import ROOT, Tree, base_of, inside
+from framework.exchange.torch_source.tree import ROOT, Tree, base_of, inside, prefixes
 from framework.ir.graph import Graph, Node, Parameter, Value
 from framework.ir.types import TensorType
 
@@ -120,6 +120,8 @@ class Assembler:
         numbers = [int(copy.rpartition(".")[2]) for copy in copies]
         if len(real) != 1 and (real != set(copies) or numbers != list(range(len(copies)))):
             return False
+        if self.tree.members(base_of(copies[0]) or "") != set(map(str, numbers)):
+            return False
         given = [self.classes[c].given(self.bodies[c]) for c in copies]
         single = all(len(self.classes[c].outputs) == 1 for c in copies)
         return single and len(set(map(len, given))) == 1 and self.carried(copies) is not None
@@ -147,27 +149,31 @@ class Assembler:
 
     def add_weights(self, body: Body) -> None:
         """Make the weights of this scope that no module makes."""
-        made = [rel for rel, make in body.makes.items() if make.kind == "module"]
+        made = {rel for rel, make in body.makes.items() if make.kind == "module"}
         for name, parameter in self.tree.parameters.get(body.path, {}).items():
             rel = inside(name, body.path) or name
-            if not any(inside(rel, path) is not None for path in made):
+            if made.isdisjoint(prefixes(rel)):
                 body.makes[rel] = weight(parameter)
 
     def sort_makes(self, body: Body) -> None:
         """Put attributes in the order of their use."""
-        first: dict[str, int] = {}
+        direct: dict[str, int] = {}
+        around: dict[str, int] = {}
         for index, step in enumerate(body.steps):
             for part in (*step.code, *([Member(step.over)] if step.over else [])):
                 if isinstance(part, Member | Stored):
                     path = part.path if isinstance(part, Member) else part.name
-                    first.setdefault(inside(path, body.path) or path, index)
-        used = {
-            rel: min(
-                (i for path, i in first.items() if related(path, rel)), default=len(body.steps)
-            )
-            for rel in body.makes
-        }
-        body.makes = {rel: body.makes[rel] for rel in sorted(body.makes, key=lambda r: used[r])}
+                    rel = inside(path, body.path) or path
+                    direct.setdefault(rel, index)
+                    for name in (rel, *prefixes(rel)):
+                        around.setdefault(name, index)
+        never = len(body.steps)
+
+        def first(rel: str) -> int:
+            above = [direct[name] for name in prefixes(rel) if name in direct]
+            return min([around.get(rel, never), *above])
+
+        body.makes = {rel: body.makes[rel] for rel in sorted(body.makes, key=first)}
 
     def find_inputs(self, body: Body) -> None:
         """Tensors and weights from outside, in the order of their first use."""
@@ -188,11 +194,6 @@ class Assembler:
                 outside = (inside(name, body.path) is None for name in self.readers[value])
                 if value in wanted or (body.path != ROOT and any(outside)):
                     yield value
-
-
-def related(path: str, other: str) -> bool:
-    """Does one of them hold the other?"""
-    return path == other or path.startswith(f"{other}.") or other.startswith(f"{path}.")
 
 
 def arguments(given: list[Part]) -> tuple[Part, ...]:
@@ -240,6 +241,9 @@ def start_of(parameter: Parameter) -> tuple[str, str, str]:
         return "", "torch.ones", ""
     if "float" not in parameter.dtype or initial == "zeros":
         return "", "torch.zeros", ""
-    if isinstance(initial, dict) and "normal" in initial:
-        return f"{initial['normal']} * ", "torch.randn", ""
+    kind, number = next(iter(initial.items())) if isinstance(initial, dict) else ("", 0)
+    if kind == "constant":
+        return f"{number} * ", "torch.ones", ""
+    if kind in ("normal", "truncated_normal"):
+        return f"{number} * ", "torch.randn", ""
     return f"{parameter.fans[0] ** -0.5:.4g} * ", "torch.randn", ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from framework.exchange.torch_rules.registry import HELPERS
 from framework.exchange.torch_source.attributes import Paths, annotation, init_lines
 from framework.exchange.torch_source.code import REQUIRED, literal
 from framework.exchange.torch_source.flow import Flow, Statement
@@ -86,7 +87,7 @@ class ClassText:
 
     def input_names(self) -> list[tuple[Value | str, str]]:
         """Names of what forward is given: the model's own names, or x and what others are."""
-        taken = {"self", "block", *(name for name, _ in self.klass.sizes)}
+        taken = {"self", "block", *HELPERS, *(name for name, _ in self.klass.sizes)}
         out: list[tuple[Value | str, str]] = []
         wishes: list[Value | str] = [*self.body.tensors, *self.body.weights]
         for position, key in enumerate(wishes):

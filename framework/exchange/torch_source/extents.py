@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+from framework.exchange.torch_rules.registry import HELPERS
 from framework.exchange.torch_source.code import Code, Device, Extent, Part, Tensor
 from framework.exchange.torch_source.klass import Klass
 from framework.exchange.torch_source.names import Names, identifier
@@ -40,7 +41,7 @@ class Finder:
         self.body = klass.template
         self.numbers = self.body.numbers()
         self.last_use = {v: i for i, step in enumerate(klass.steps) for v in tensors_in(step.code)}
-        self.names = Names(name for name, _ in klass.sizes)
+        self.names = Names([*HELPERS, *(name for name, _ in klass.sizes)])
 
     def filled(self, index: int) -> Step:
         """A step whose sizes are code."""

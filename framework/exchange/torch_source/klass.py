@@ -50,6 +50,18 @@ class Klass:
         """The shape of one tensor in all copies."""
         return [copy.body.types[copy.values[number]].shape for copy in self.copies]
 
+    def seen(self) -> list[tuple[bool, ...]]:
+        """For each tensor: in which copies is there something by its name?
+
+        What an optional run leaves behind is there without the run, too.
+        """
+        every = (True,) * len(self.copies)
+        out = [every] * len(self.template.tensors)
+        inner = {i: run.there for run, _ in self.runs for i in range(run.start, run.stop - 1)}
+        for index, step in enumerate(self.steps):
+            out += [inner.get(index, every)] * len(step.results)
+        return out
+
     def make(self, body: Body) -> Make:
         """How a copy is made."""
         number = self.number_of(body)

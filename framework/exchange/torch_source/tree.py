@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from framework.ir.graph import Graph, Input, Node, Parameter, Scope
 
-__all__ = ["ROOT", "Tree", "base_of", "inside"]
+__all__ = ["ROOT", "Tree", "base_of", "inside", "prefixes"]
 
 ROOT = ""
 
@@ -116,6 +116,12 @@ class Tree:
             if inner != last:
                 yield inner
             last = inner
+
+    def members(self, path: str) -> set[str]:
+        """The next parts of all names of nodes and weights that lie under a path."""
+        names = [*(node.name for node in self.nodes), *self.graph.parameters]
+        inner = (inside(name, path) for name in names)
+        return {rest.partition(".")[0] for rest in inner if rest is not None}
 
     def nodes_in(self, path: str) -> list[Node]:
         """All nodes of a scope and of those inside it."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from framework.exchange.torch_rules.registry import HELPERS
 from framework.exchange.torch_source.attributes import Paths
 from framework.exchange.torch_source.code import Code, Member, Part, Stored, Tensor
 from framework.exchange.torch_source.flow import Statement
@@ -48,8 +49,9 @@ class Variables:
         self.last.update((value, len(statements)) for value in outputs)
         out: list[Line] = []
         for index, statement in enumerate(statements[:count]):
+            self.names = {v: n for v, n in self.names.items() if self.last.get(v, -1) >= index}
             busy = {n for v, n in self.names.items() if self.last.get(v, -1) > index}
-            busy.update(self.weights.values(), [LOOPED])
+            busy.update(self.weights.values(), HELPERS, [LOOPED])
             out += self.statement(statement, index, busy)
         return out
 

@@ -17,6 +17,7 @@ from framework.ir.graph import Value
 __all__ = ["Copy", "Run", "alike", "laid_side_by_side", "members_of", "runs_of"]
 
 MOST_ATTEMPTS = 2_000
+MOST_STEPS = 200
 
 
 @dataclass(slots=True)
@@ -64,7 +65,8 @@ class Aligner:
         left, right = self.leader, self.body
         if len(left.tensors) != len(right.tensors) or len(left.weights) != len(right.weights):
             return None
-        if len(right.steps) >= len(left.steps) or not self.makes_fit():
+        fewer = len(right.steps) < len(left.steps) <= MOST_STEPS
+        if not fewer or not self.makes_fit():
             return None
         known = dict(zip(left.tensors, right.tensors, strict=True))
         return self.match(0, 0, known, {}, [])

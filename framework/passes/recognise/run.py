@@ -11,6 +11,7 @@ from framework.ir.op import Array
 from framework.passes.recognise.activations import activations
 from framework.passes.recognise.attending import attentions
 from framework.passes.recognise.axes import rearrangements
+from framework.passes.recognise.finish import final_names, finished
 from framework.passes.recognise.heads import heads
 from framework.passes.recognise.norms import affine_norms, norms
 from framework.passes.recognise.picks import picks
@@ -55,11 +56,11 @@ def recognised(
     private_constants(work)
     private_starts(work)
     found: dict[str, list[str]] = {}
-    final = work.names()
+    final = final_names(work)
     for node, name in work.made.items():
         found.setdefault(name, []).append(final[node])
     report = [Recognised(name, len(nodes), tuple(nodes)) for name, nodes in sorted(found.items())]
-    return *work.finished(), report
+    return *finished(work), report
 
 
 def sweep(work: Work, pattern: Pattern) -> bool:
@@ -84,11 +85,13 @@ def private_constants(work: Work) -> None:
 
 def private_starts(work: Work) -> None:
     """Untie vectors whose elements are all equal: exporters store equal first values once."""
-    for name in [name for name in work.parameters if name in work.weights]:
-        array = work.weights[name]
-        if array.ndim != 1 or (array != array[:1]).any():
+    users: dict[str, list[Piece]] = {}
+    for piece in work.ordered():
+        for name in dict.fromkeys(piece.parameters.values()):
+            users.setdefault(name, []).append(piece)
+    for name, pieces in users.items():
+        array = work.weights.get(name)
+        if array is None or array.ndim != 1 or (array != array[:1]).any():
             continue
-        users = [piece for piece in work.ordered() if name in piece.parameters.values()]
-        for piece in users[1:]:
-            own = work.derived(name, ("own", piece.name), array)
-            work.give(piece, name, own)
+        for piece in pieces[1:]:
+            work.give(piece, name, work.derived(name, ("own", piece.name), array))

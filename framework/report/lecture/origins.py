@@ -6,12 +6,13 @@ axes of the result in which the symbol turns up come from there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from framework.errors import FrameworkError
-from framework.ir.dims import Shape, Size, Symbols, symbols_of
+from framework.ir.dims import Shape, Size, Symbols, substitute, symbols_of
+from framework.ir.find import scopes_around
 from framework.ir.graph import Graph, Input, Node, Value, grouped
 from framework.ir.match import Given
 from framework.ir.op import Op
@@ -19,6 +20,8 @@ from framework.ir.types import TensorType
 from framework.report.lecture.equation import as_json
 
 PROBE = "probe"
+MOST = 40
+"""Stops shown of one axis; a model that only joins could have thousands."""
 
 
 @dataclass(frozen=True)
@@ -32,34 +35,43 @@ class Source:
 
 @dataclass(frozen=True)
 class Stop:
-    """One node on the way: the size there, and what was done to it."""
+    """One node on the way: the size there, and what was done to it; blocks around it."""
 
     node: str
     size: Size
     what: str
+    blocks: tuple[str, ...] = ()
+    depth: int = 0
+    """How often the way has split since the node itself."""
 
-    def __str__(self) -> str:
-        return f"{self.size}  {self.node}: {self.what}"
+    def at(self, sizes: Mapping[str, int]) -> Size:
+        """The size with numbers for symbols."""
+        return substitute(self.size, sizes)
 
     def as_dict(self) -> dict[str, object]:
         """The same for programs."""
-        return {"node": self.node, "size": as_json(self.size), "what": self.what}
+        out: dict[str, object] = {"node": self.node, "size": as_json(self.size)}
+        return out | {"what": self.what, "depth": self.depth, "blocks": list(self.blocks)}
 
 
 def origin(graph: Graph, value: Value, axis: int) -> list[Stop]:
-    """The nodes that decided the size of an axis, the nearest first."""
+    """The nodes that decided the size of an axis, the nearest first, each before its sources."""
     stops: list[Stop] = []
-    while True:
-        node = graph[value.node]
-        size = graph.type_of(value).shape[axis]
+    waiting, seen = [(value, axis, 0)], {(value, axis)}
+    while waiting and len(stops) < MOST:
+        value, axis, depth = waiting.pop()
+        node, size = graph[value.node], graph.type_of(value).shape[axis]
         found = sources(graph, node, value.output, axis)
-        if len(found) == 1 and found[0].same:
-            value, axis = found[0].value, found[0].axis
-            continue
-        stops.append(Stop(node.name, size, deed(graph, node, axis, size, found)))
-        if len({(source.value, source.axis) for source in found}) != 1:
-            return stops
-        value, axis = found[0].value, found[0].axis
+        deeper = depth
+        if not (len(found) == 1 and found[0].same):
+            around = tuple(graph.scopes[path].block for path in scopes_around(graph, node.name))
+            what = deed(graph, node, axis, size, found)
+            stops.append(Stop(node.name, size, what, around, depth))
+            deeper = depth + (len(found) > 1)
+        new = [s for s in dict.fromkeys(found) if (s.value, s.axis) not in seen]
+        seen.update((s.value, s.axis) for s in new)
+        waiting += [(s.value, s.axis, deeper) for s in reversed(new)]
+    return stops
 
 
 def deed(graph: Graph, node: Node, axis: int, size: Size, found: list[Source]) -> str:
@@ -67,10 +79,19 @@ def deed(graph: Graph, node: Node, axis: int, size: Size, found: list[Source]) -
     if isinstance(node.op, Input):
         return f"axis {axis} of this input"
     if found:
-        parts = [f"{graph.type_of(s.value).shape[s.axis]} of {s.value.node}" for s in found]
-        return f"{node.op.name} makes it from {' and '.join(dict.fromkeys(parts))}"
+        return f"{node.op.name} makes it from {' and '.join(parts_of(graph, found))}"
     named = [name for name, value in node.op.values.items() if holds(value, size)]
     return f"{node.op.name} says {named[0]}: {size}" if named else f"{node.op.name} decides it"
+
+
+def parts_of(graph: Graph, found: list[Source]) -> list[str]:
+    """``14 and 14 of patchify``: each size, and whose it is where that changes."""
+    parts = [(str(graph.type_of(s.value).shape[s.axis]), s.value.node) for s in found]
+    owners = [owner for _, owner in parts][1:]
+    return [
+        size if owner == following else f"{size} of {owner}"
+        for (size, owner), following in zip(parts, [*owners, None], strict=True)
+    ]
 
 
 def holds(value: Any, size: Size) -> bool:
@@ -143,6 +164,6 @@ def compared(value: Value, place: int, size: Size, result: Size | None) -> Sourc
 def same_place(graph: Graph, wires: Any, axis: int, size: Size | None) -> Iterator[Source]:
     """Where the rule refuses a probe: the first input with the same size at the same place."""
     for _, _, value, type_ in tensors(wires, graph.given_by(wires)):
-        if axis < len(type_.shape) and type_.shape[axis] == size and symbols_of(size or 0):
+        if size is not None and axis < len(type_.shape) and type_.shape[axis] == size:
             yield Source(value, axis, True)
             return

@@ -51,7 +51,9 @@ class AxisField:
         """What the element at any position reads."""
         turns, place = divmod(position, self.period)
         found = self.reads[place]
-        return None if found is None else (found[0] + turns * self.step, found[1] + turns * self.step)
+        return (
+            None if found is None else (found[0] + turns * self.step, found[1] + turns * self.step)
+        )
 
     def repeated(self, times: int) -> AxisField:
         """The same field with a longer period."""
@@ -94,9 +96,7 @@ def through_spread(field: AxisField, window: AxisWindow, before: int) -> AxisFie
 
 def through_copies(field: AxisField, times: int) -> AxisField:
     """The field where every element stands ``times`` times in a row."""
-    return AxisField(
-        tuple(field.at(p // times) for p in range(field.period * times)), field.step
-    )
+    return AxisField(tuple(field.at(p // times) for p in range(field.period * times)), field.step)
 
 
 def united(one: AxisField, other: AxisField) -> AxisField | None:

@@ -1,0 +1,319 @@
+"""Softmax attention in blocks: queries and keys by ranges, nothing of the size t x s is kept.
+
+A block of scores is a product, a scale, a cap, masks, an exponential and a product with the
+values.  Softmax is invariant under a shift of a row.  While all scores lie within +-40 no
+shift is needed: exponentials and their sums stay far from the ends of single precision, and a
+maximum over a whole block costs a quarter of one of each row.  Larger scores are shifted by
+the largest of their row so far, as in Milakov and Gimelshein 2018: what was summed before is
+scaled when a larger one comes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from framework.numerics.sweep import carved, padded_bytes, share_out, shares
+from framework.numerics.team import Team
+
+Array = NDArray[Any]
+
+SCORES = 1 << 17
+"""Elements of a block of scores."""
+
+KEYS = 512
+"""Keys of a block, where there are more than fit into a block with all."""
+
+SAFE = 40.0
+"""Scores within these bounds need no shift."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What is done to scores: query i sees key j where -left <= j - i - first <= right."""
+
+    scale: float
+    softcap: float | None = None
+    left: int | None = None
+    right: int | None = None
+    first: int = 0
+    zeros: bool = True
+    """A query that sees nothing gets zeros, not NaN."""
+
+    def seen(self, queries: slice, keys: int) -> slice:
+        """The keys that some query of a range may see."""
+        low = 0 if self.left is None else queries.start + self.first - self.left
+        high = keys if self.right is None else queries.stop + self.first + self.right
+        low = min(max(low, 0), keys)
+        return slice(low, min(max(high, low), keys))
+
+    def cuts(self, queries: slice, keys: slice) -> bool:
+        """Is there a pair in these ranges that must not see each other?"""
+        ahead = keys.stop - 1 - queries.start - self.first
+        behind = queries.stop - 1 + self.first - keys.start
+        over = self.right is not None and ahead > self.right
+        return over or (self.left is not None and behind > self.left)
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Sizes of an attention: ``lead`` are the axes before the last two of q."""
+
+    lead: tuple[int, ...]
+    queries: int
+    keys: int
+    width: int
+    values: int
+    itemsize: int = 4
+    whole: bool = False
+    """The weights are a result: all keys are one block."""
+
+    @property
+    def key_block(self) -> int:
+        """Keys of a block."""
+        return self.keys if self.whole or self.keys <= 2 * KEYS else KEYS
+
+    @property
+    def query_block(self) -> int:
+        """Queries of a block."""
+        return max(1, min(self.queries, SCORES // max(1, self.key_block)))
+
+    def memory(self) -> int:
+        """Scratch bytes of one thread."""
+        t, s = self.query_block, self.key_block
+        sizes = (0 if self.whole else t * s, t * self.width, t * self.values, t * self.values)
+        return sum(padded_bytes(size * self.itemsize) for size in sizes) + padded_bytes(t * s)
+
+    def tasks(self) -> list[tuple[tuple[int, ...], slice]]:
+        """Every leading index with every range of queries."""
+        step = self.query_block
+        starts = range(0, self.queries, step)
+        return [
+            (index, slice(start, min(start + step, self.queries)))
+            for index in np.ndindex(*self.lead)
+            for start in starts
+        ]
+
+
+@dataclass
+class Block:
+    """The memory of one thread."""
+
+    scores: Array | None
+    q: Array
+    sum: Array
+    more: Array
+    hidden: Array
+
+    @staticmethod
+    def within(sizes: Sizes, memory: Array, dtype: Any) -> Block:
+        """Carve the arrays out of scratch bytes."""
+        t, s = sizes.query_block, sizes.key_block
+        at, scores = 0, None
+        if not sizes.whole:
+            scores, at = carved(memory, (t * s,), dtype)
+        q, at = carved(memory, (t, sizes.width), dtype, at)
+        total, at = carved(memory, (t, sizes.values), dtype, at)
+        more, at = carved(memory, (t, sizes.values), dtype, at)
+        return Block(scores, q, total, more, carved(memory, (t * s,), bool, at)[0])
+
+
+@dataclass(frozen=True)
+class Given:
+    """The arrays of one leading index."""
+
+    q: Array
+    k: Array
+    v: Array
+    keep: Array | None
+    y: Array | None
+    weights: Array | None
+
+
+def attend(
+    q: Array, k: Array, v: Array, keep: Array | None, y: Array | None, weights: Array | None,
+    rules: Rules, sizes: Sizes, team: Team, scratch: Array,
+) -> None:  # fmt: skip
+    """Write the mean of the values, and the weights where they are wanted."""
+    mask = None
+    if keep is not None:
+        mask = np.broadcast_to(keep, (*sizes.lead, sizes.queries, sizes.keys))
+    tasks, each = sizes.tasks(), sizes.memory()
+    fewer = math.prod(sizes.lead[-1:]) // max(1, math.prod(k.shape[-3:-2]))
+
+    def work(number: int, part: slice) -> None:
+        memory = Block.within(sizes, scratch[number * each : (number + 1) * each], q.dtype)
+        for index, queries in tasks[part]:
+            shared = (*index[:-1], index[-1] // fewer) if index else index
+            given = Given(
+                q[index], k[shared], v[shared], None if mask is None else mask[index],
+                None if y is None else y[index], None if weights is None else weights[index],
+            )  # fmt: skip
+            if sizes.whole:
+                with_weights(given, queries, rules, memory)
+            else:
+                Running(given, queries, rules, memory).run(sizes.key_block)
+
+    with team.alone():
+        share_out(team, shares(len(tasks), threads(sizes, team)), work)
+
+
+def threads(sizes: Sizes, team: Team) -> int:
+    """How many of the team are worth waking."""
+    work = math.prod(sizes.lead) * sizes.queries * sizes.keys * (sizes.width + sizes.values)
+    return team.threads if work >= 2_000_000 else 1
+
+
+def scaled(given: Given, queries: slice, rules: Rules, memory: Block) -> Array:
+    """The queries times the scale: fewer products than scaling the scores."""
+    q = memory.q[: queries.stop - queries.start]
+    np.multiply(given.q[queries], rules.scale, out=q)
+    return q
+
+
+def scores_into(s: Array, q: Array, k: Array, softcap: float | None) -> None:
+    """Products of queries and keys, capped."""
+    np.matmul(q, k.T, out=s)
+    if softcap is not None:
+        s *= 1 / softcap
+        np.tanh(s, out=s)
+        s *= softcap
+
+
+def hide(
+    s: Array, given: Given, queries: slice, keys: slice, rules: Rules, memory: Block
+) -> None:
+    """Add a mask of numbers; -inf where a query may not look."""
+    hidden = memory.hidden[: s.size].reshape(s.shape)
+    if given.keep is not None and given.keep.dtype != bool:
+        s += given.keep[queries, keys]
+    elif given.keep is not None:
+        np.logical_not(given.keep[queries, keys], out=hidden)
+        np.copyto(s, -np.inf, where=hidden)
+    if not rules.cuts(queries, keys):
+        return
+    at = np.arange(queries.start, queries.stop)[:, None] + rules.first
+    places = np.arange(keys.start, keys.stop)
+    if rules.right is not None:
+        np.greater(places, at + rules.right, out=hidden)
+        np.copyto(s, -np.inf, where=hidden)
+    if rules.left is not None:
+        np.less(places, at - rules.left, out=hidden)
+        np.copyto(s, -np.inf, where=hidden)
+
+
+def moderate(s: Array, given: Given, softcap: float | None) -> bool:
+    """Do all scores lie within the safe bounds?  NaN does not."""
+    if given.keep is not None and given.keep.dtype != bool:
+        return False
+    if softcap is not None and softcap <= SAFE:
+        return not bool(np.isnan(s.max()))
+    return bool(s.max() <= SAFE) and bool(s.min() >= -SAFE)
+
+
+def with_weights(given: Given, queries: slice, rules: Rules, memory: Block) -> None:
+    """All keys at once, in the memory of the weights."""
+    if given.weights is None:
+        return
+    s = given.weights[queries]
+    scores_into(s, scaled(given, queries, rules, memory), given.k, rules.softcap)
+    safe = moderate(s, given, rules.softcap)
+    hide(s, given, queries, slice(0, s.shape[1]), rules, memory)
+    if not safe:
+        s -= finite(s.max(1, keepdims=True))
+    np.exp(s, out=s)
+    s /= divisors(sums(s), rules.zeros)
+    if given.y is not None:
+        np.matmul(s, given.v, out=given.y[queries])
+
+
+def sums(s: Array) -> Array:
+    """Sum of each row, kept as 1."""
+    return np.matmul(s, np.ones((s.shape[1], 1), s.dtype))
+
+
+def finite(top: Array) -> Array:
+    """0 for -inf: such a row stays what it is."""
+    top[np.isneginf(top)] = 0
+    return top
+
+
+def divisors(total: Array, zeros: bool) -> Array:
+    """1 instead of 0, where a query that sees nothing gets zeros."""
+    if zeros:
+        total[total == 0] = 1
+    return total
+
+
+class Running:
+    """A range of queries that goes through the keys block by block.
+
+    ``total`` and ``memory.sum`` are sums of exp(score - shift) and of the same times the
+    values; ``shift`` is None while it is 0.
+    """
+
+    def __init__(self, given: Given, queries: slice, rules: Rules, memory: Block) -> None:
+        self.given = given
+        self.queries = queries
+        self.rules = rules
+        self.memory = memory
+        self.count = queries.stop - queries.start
+        self.shift: Array | None = None
+        self.total = np.zeros((self.count, 1), memory.q.dtype)
+        self.started = False
+
+    def run(self, key_block: int) -> None:
+        """Write the result of these queries."""
+        given, memory = self.given, self.memory
+        if given.y is None:
+            return
+        q = scaled(given, self.queries, self.rules, memory)
+        for keys in self._ranges(key_block):
+            self._add(q, keys)
+        y = given.y[self.queries]
+        if not self.started:
+            y[...] = 0 if self.rules.zeros else np.nan
+            return
+        np.divide(memory.sum[: self.count], divisors(self.total, self.rules.zeros), out=y)
+
+    def _ranges(self, key_block: int) -> Iterator[slice]:
+        seen = self.rules.seen(self.queries, len(self.given.k))
+        for start in range(seen.start, seen.stop, key_block):
+            yield slice(start, min(start + key_block, seen.stop))
+
+    def _add(self, q: Array, keys: slice) -> None:
+        given, memory = self.given, self.memory
+        if memory.scores is None:
+            return
+        shape = (self.count, keys.stop - keys.start)
+        s = memory.scores[: shape[0] * shape[1]].reshape(shape)
+        scores_into(s, q, given.k[keys], self.rules.softcap)
+        safe = self.shift is None and moderate(s, given, self.rules.softcap)
+        hide(s, given, self.queries, keys, self.rules, memory)
+        if not safe:
+            self._move(s)
+        np.exp(s, out=s)
+        self.total += sums(s)
+        target = memory.more if self.started else memory.sum
+        np.matmul(s, given.v[keys], out=target[: self.count])
+        if self.started:
+            memory.sum[: self.count] += memory.more[: self.count]
+        self.started = True
+
+    def _move(self, s: Array) -> None:
+        """Subtract the largest score of each row so far; scale what was summed before."""
+        top = s.max(1, keepdims=True)
+        if self.started:
+            before = np.zeros_like(top) if self.shift is None else self.shift
+            before[self.total == 0] = -np.inf
+            top = np.maximum(top, before)
+            factor = np.exp(before - finite(top))
+            self.total *= factor
+            self.memory.sum[: self.count] *= factor
+        self.shift = finite(top)
+        s -= self.shift

@@ -1,0 +1,149 @@
+"""Which algorithm a convolution runs by; no operator is declared here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from framework.ir.kernel import How, Kernel
+from framework.ir.op import Array
+from framework.ir.types import TensorType
+from framework.numerics.columns import Columns, Geometry
+from framework.numerics.depthwise import Depthwise
+from framework.numerics.direct import Direct
+from framework.numerics.tiles import Curve, Finish
+from framework.numerics.windows import Windows
+from framework.numerics.winograd import Winograd, transformed
+from framework.ops.window import AxisWindow, windows_at
+
+Algorithm = Columns | Depthwise | Direct | Winograd
+
+FEWEST_CHANNELS = 16
+"""Winograd's transforms cost more than the products that they save below."""
+
+
+def conv_kernel(
+    axes: Sequence[AxisWindow],
+    groups: int,
+    types: Sequence[TensorType | None],
+    output: TensorType,
+    how: How,
+    curve: Curve | None = None,
+) -> Kernel | None:
+    """A kernel of (x, addend, weight, bias), for float32 signals and images."""
+    x, weight = types[0], types[2]
+    if x is None or weight is None or output.dtype != "float32" or x.rank not in (3, 4):
+        return None
+    if min(map(int, x.shape), default=0) < 1 or 0 in output.shape:
+        return None
+    shape = geometry(axes, groups, x, output)
+    name, algorithm, layout = chosen(shape, how)
+
+    def run(
+        x: Array, addend: Array | None, weight: Array, bias: Array | None, *, out: Array,
+        scratch: Array,
+    ) -> None:  # fmt: skip
+        finish = Finish(bias, None if addend is None else image(addend), curve)
+        algorithm.run(image(x), weight, finish, image(out), scratch)
+
+    return Kernel(run, (output,), algorithm.scratch, layouts={2: lambda weight: layout(image(weight))}, algorithm=name)
+
+
+def without_addend(kernel: Kernel | None) -> Kernel | None:
+    """The kernel of (x, weight, bias)."""
+    if kernel is None:
+        return None
+    function = kernel.function
+
+    def run(x: Array, weight: Array, bias: Array | None, *, out: Array, scratch: Array) -> None:
+        function(x, None, weight, bias, out=out, scratch=scratch)
+
+    layouts = {argument - 1: layout for argument, layout in kernel.layouts.items()}
+    return replace(kernel, function=run, layouts=layouts)
+
+
+def geometry(
+    axes: Sequence[AxisWindow], groups: int, x: TensorType, output: TensorType
+) -> Geometry:
+    """The sizes as those of images: a signal is an image of one row."""
+    windows = windows_at(axes, [int(n) for n in x.shape[2:]])
+    if x.rank == 3:
+        windows = Windows(
+            (1, *windows.kernel), (1, *windows.stride), (1, *windows.dilation),
+            ((0, 0), *windows.pads),
+        )  # fmt: skip
+    return Geometry(images(x), images(output), windows, groups)
+
+
+def images(type_: TensorType) -> tuple[int, int, int, int]:
+    """Sizes [b, c, h, w]."""
+    b, c, *size = (int(n) for n in type_.shape)
+    h, w = size if len(size) == 2 else (1, size[0])
+    return b, c, h, w
+
+
+def image(x: Array) -> Array:
+    """A view of [b, c, n] as [b, c, 1, n]."""
+    return x if x.ndim == 4 else x[:, :, None]
+
+
+def chosen(shape: Geometry, how: How) -> tuple[str, Algorithm, Callable[[Array], Array]]:
+    """Name, algorithm and layout of the weight."""
+    windows, team = shape.windows, how.team
+    if max(windows.kernel) == 1 and shape.groups == 1 and not any(map(any, windows.pads)):
+        direct = Direct(shape, team)
+        return "direct product", direct, direct.layout
+    if shape.inner == shape.filters == 1:
+        depthwise = Depthwise(shape, team)
+        return "depthwise tiles", depthwise, depthwise.layout
+    if suits_winograd(shape):
+        m = edge(shape, how)
+        before = (windows.pads[0][0], windows.pads[1][0])
+        tiles = Winograd(shape.x, shape.y, before, m, team)
+        return f"winograd f{m}", tiles, lambda weight: transformed(weight, m)
+    columns = Columns(shape, team)
+    return "column tiles", columns, columns.layout
+
+
+def suits_winograd(shape: Geometry) -> bool:
+    """3 x 3, stride 1, and enough channels."""
+    windows = shape.windows
+    plain = windows.kernel == (3, 3) and {*windows.stride, *windows.dilation} == {1}
+    return plain and shape.groups == 1 and min(shape.x[1], shape.y[1]) >= FEWEST_CHANNELS
+
+
+def edge(shape: Geometry, how: How) -> int:
+    """Results along an edge of a tile: 4 only where digits may be lost and few tiles are cut."""
+    covered = {m: math.prod(-(-n // m) * m for n in shape.y[2:]) for m in (2, 4)}
+    work = {m: covered[m] * (m + 2) ** 2 / m**2 for m in covered}
+    return 4 if how.precision == "fast" and work[4] < 0.7 * work[2] else 2
+
+
+def curve_of(activation: Any) -> Curve | None:
+    """An activation that works in place."""
+    if activation is None:
+        return None
+    if activation.name == "relu":
+        return relu
+    if activation.name == "relu6":
+        return relu6
+
+    def curve(y: Array) -> None:
+        np.copyto(y, activation.compute(y))
+
+    return curve
+
+
+def relu(y: Array) -> None:
+    """``max(y, 0)`` in place."""
+    np.maximum(y, np.float32(0), out=y)
+
+
+def relu6(y: Array) -> None:
+    """``min(max(y, 0), 6)`` in place."""
+    np.maximum(y, np.float32(0), out=y)
+    np.minimum(y, np.float32(6), out=y)
