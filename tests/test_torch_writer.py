@@ -16,7 +16,7 @@ from opcases import Twin, arrays_of, cases, flat, infer, results, symbolic, type
 
 import framework as fw
 from framework.errors import Mistake
-from framework.exchange.torch_rules import RULES
+from framework.exchange.torch_rules import HELPERS, RULES
 from framework.exchange.torch_writer import write_torch
 from framework.ir.graph import Graph, Node, Parameter, Value
 from framework.ir.op import REGISTRY
@@ -241,14 +241,25 @@ def test_the_source_has_no_long_lines(source):
     assert [line for line in source.split("\n") if len(line) > 100] == []
 
 
-def test_the_source_passes_the_linter(source, tmp_path):
+def lint(source, folder):
+    """The linter and the formatter find nothing."""
     ruff = shutil.which("ruff") or str(Path(sys.executable).with_name("ruff"))
-    path = tmp_path / "model.py"
+    path = folder / "model.py"
     path.write_text(source, encoding="utf-8")
     rules = "--config", str(GRAPHS.parent / "pyproject.toml"), "--no-cache"
     for command in (["check", *rules], ["format", "--check", *rules]):
         done = subprocess.run([ruff, *command, str(path)], capture_output=True, text=True)
         assert (done.returncode, done.stderr) == (0, ""), done.stdout
+
+
+def test_the_source_passes_the_linter(source, tmp_path):
+    lint(source, tmp_path)
+
+
+def test_all_helpers_pass_the_linter(tmp_path):
+    head = '"""Helpers."""\n\nimport math\n\nimport torch\nimport torch.nn.functional as F\n'
+    body = "\n\n\n".join(HELPERS.values())
+    lint(f"{head}from torch import Tensor, nn\n\n\n{body}\n", tmp_path)
 
 
 def test_the_source_imports_torch_only(source):

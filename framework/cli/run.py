@@ -9,6 +9,7 @@ from pathlib import Path
 from framework.api.load import load
 from framework.api.model import Model
 from framework.api.run import Run
+from framework.cli.engine import add_engine, engine_of
 from framework.cli.output import say, say_json, watched
 from framework.cli.parsing import Parser, add_model, checked_sizes, natural, settings_of
 from framework.cli.runbatches import HELP, add_batches, expanded, is_stream
@@ -34,6 +35,7 @@ A picture becomes a tensor as the model's `from:` says.  `--input a.jpg b.jpg` m
 def configure(parser: Parser) -> None:
     """Declare the options."""
     add_model(parser)
+    add_engine(parser)
     add = parser.add_argument
     add(
         "--input",
@@ -77,6 +79,7 @@ def execute(options: Namespace) -> int:
         check_output(Path(options.output))
     settings = settings_of(options.set)
     model = load(options.graph, weights=options.weights, seed=options.seed, **settings)
+    model.set_engine(**engine_of(options))
     sizes = checked_sizes(model, options.dims)
     files = inputs_of(model, options.input)
     inputs = {name: found[0] if len(found) == 1 else found for name, found in files.items()}

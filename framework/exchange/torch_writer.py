@@ -79,13 +79,16 @@ class Composer:
         name = self.title if leader.path == ROOT else self.names.new(camel(leader.block), join="")
         klass = merged(name, copies)
         if klass is None:
-            same = [copy for copy in copies if not copy.instead]
+            klass = merged(name, [copy for copy in copies if not copy.instead])
             rest = [copy.body for copy in copies if copy.instead]
-            klass = merged(name, same)
             for family in families(rest, mixed=False):
                 self.declare(family)
         if klass is None:
             raise TypeError(f"{leader.path}: equal copies are not equal")
+        self.finish(klass)
+
+    def finish(self, klass: Klass) -> None:
+        """Describe its shapes, find its sizes, and let others call it."""
         klass.comments = comments(klass)
         try:
             fill_extents(klass, self.graph)

@@ -9,15 +9,13 @@ from framework.ir.op import spread
 from framework.ops.window import axis_pads
 
 SAME_PAD = helper('''
-def same_pad(
-    x: Tensor, kernel: tuple[int, ...], stride: tuple[int, ...], value: float = 0.0, lower: int = 0
-) -> Tensor:
+def same_pad(x: Tensor, kernel: tuple[int, ...], stride: tuple[int, ...], lower: int = 0) -> Tensor:
     """Pad so that ceil(size/stride) windows fit; an odd element goes after, or before."""
     pads: list[int] = []
     for size, k, s in zip(x.shape[2:], kernel, stride, strict=True):
         missing = max((-(-size // s) - 1) * s + k - size, 0)
         pads = [(missing + lower) // 2, missing - (missing + lower) // 2, *pads]
-    return F.pad(x, pads, value=value)
+    return F.pad(x, pads)
 ''')
 
 
@@ -40,25 +38,26 @@ def short(values: tuple[Any, ...]) -> Any:
     return values[0] if len(set(values)) == 1 else values
 
 
-def padded(n: Site, spans: tuple[int, ...], stride: tuple[int, ...], value: str = "0.0") -> Any:
+def padded(n: Site, spans: tuple[int, ...], stride: tuple[int, ...]) -> tuple[Any, Any]:
     """The text of the padded input, and what is left for the module's ``padding``."""
-    rank = n.rank() - 2
-    pads: Any = axis_pads(n.op.pad, rank)
-    text = n["x"]
     if isinstance(n.op.pad, str) and n.op.pad != "valid":
-        if all(step == 1 and span % 2 for step, span in zip(stride, spans, strict=True)):
-            return text, short(tuple(span // 2 for span in spans))
-        lower = ", lower=1" if n.op.pad == "same_lower" else ""
-        filled = "" if value == "0.0" else f", value={value}"
-        kernel, step = n.number(spans, "kernel"), n.number(stride, "stride")
-        return f"{SAME_PAD}({text}, {kernel}, {step}{filled}{lower})", 0
+        return same_padded(n, spans, stride)
+    pads: Any = axis_pads(n.op.pad, n.rank() - 2)
     if any(isinstance(pair, str) for pair in pads):
         return None, 0
     if all(before == after for before, after in pads):
-        return text, short(tuple(before for before, _ in pads))
+        return n["x"], short(tuple(before for before, _ in pads))
     flat = tuple(number for pair in reversed(pads) for number in pair)
-    filled = "" if value == "0.0" else f", value={value}"
-    return f"F.pad({text}, {n.number(flat, 'pads')}{filled})", 0
+    return f"F.pad({n['x']}, {n.number(flat, 'pads')})", 0
+
+
+def same_padded(n: Site, spans: tuple[int, ...], stride: tuple[int, ...]) -> tuple[Any, Any]:
+    """Half a window on both sides where windows are odd and not strided, else what is missing."""
+    if all(step == 1 and span % 2 for step, span in zip(stride, spans, strict=True)):
+        return n["x"], short(tuple(span // 2 for span in spans))
+    lower = ", lower=1" if n.op.pad == "same_lower" else ""
+    kernel, step = n.number(spans, "kernel"), n.number(stride, "stride")
+    return f"{SAME_PAD}({n['x']}, {kernel}, {step}{lower})", 0
 
 
 def spans_of(kernel: tuple[int, ...], dilation: tuple[int, ...]) -> tuple[int, ...]:

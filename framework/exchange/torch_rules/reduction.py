@@ -33,6 +33,9 @@ PLAIN = {
     "log_sum": "{x}.sum({over}).log()",
     "log_sum_exp": "{x}.logsumexp({over})",
 }
+SUMS = ("sum", "l1", "sum_square", "prod")
+"""What torch would give as int64 for all whole numbers."""
+
 ALONE = {"l1": ".abs()", "l2": ".abs()", "sum_square": ".square()", "log_sum": ".log()"}
 """What is left of a reduction over no axis at all."""
 
@@ -43,20 +46,28 @@ def reduce(n: Site) -> Answer:
     axes, dtype = axes_of(n.op.axes, n.rank(), "x"), n.type("x").dtype
     if not axes:
         return f"{n['x']}{ALONE.get(n.op.op, '.clone()')}"
-    keep = ", keepdim=True" if n.op.keepdims else ""
     if n.op.op == "prod":
-        whole = "" if "float" in dtype else f", dtype={dtype_text(dtype)}"
-        return n["x"] + "".join(f".prod({axis}{keep}{whole})" for axis in reversed(axes))
-    every = n.op.axes is None and not keep and n.op.op in ("sum", "mean", "l1", "sum_square")
-    listed = str(axes[0]) if len(axes) == 1 else f"({', '.join(map(str, axes))})"
-    over = "" if every else f"{'dim=' if n.op.op == 'l2' else ''}{listed}{keep}"
-    if "int" in dtype and n.op.op in ("sum", "l1", "sum_square"):
-        over = f"{over}, dtype={dtype_text(dtype)}".removeprefix(", ")
-    if n.op.empty == "identity" and n.op.op in ("max", "min") and dtype != "bool":
-        return extreme(n, axes[0], over)
+        return n["x"] + "".join(f".prod({over(n, (axis,))})" for axis in reversed(axes))
+    text = over(n, axes)
     if dtype == "bool":
-        return f"{n['x']}.{'any' if n.op.op == 'max' else 'all'}({over})"
-    return PLAIN[n.op.op].format(x=n["x"], over=over)
+        return f"{n['x']}.{'any' if n.op.op == 'max' else 'all'}({text})"
+    if n.op.empty == "identity" and n.op.op in ("max", "min"):
+        return extreme(n, axes[0], text)
+    return PLAIN[n.op.op].format(x=n["x"], over=text)
+
+
+def over(n: Site, axes: tuple[int, ...]) -> str:
+    """The arguments of a reduction; nothing where it is over everything."""
+    plain = n.op.op in ("sum", "mean", "l1", "sum_square")
+    listed = str(axes[0]) if len(axes) == 1 else f"({', '.join(map(str, axes))})"
+    parts = [] if plain and n.op.axes is None and not n.op.keepdims else [listed]
+    if n.op.op == "l2":
+        parts = [f"dim={listed}"]
+    if n.op.keepdims:
+        parts.append("keepdim=True")
+    if n.op.op in SUMS and "int" in n.type("x").dtype:
+        parts.append(f"dtype={dtype_text(n.type('x').dtype)}")
+    return ", ".join(parts)
 
 
 def extreme(n: Site, axis: int, over: str) -> str:

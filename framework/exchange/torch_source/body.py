@@ -94,26 +94,38 @@ class Pending:
     ) -> None:
         """Write one operator by its rule, or by what it decomposes into."""
         wanted = tuple(v not in self.results or v in self.writer.read for v in values)
-        own = self.may_own(op)
-        site = Site(op, held, types, wanted, own)
+        site = Site(op, held, types, wanted, self.may_own(op))
         answer = self.answer(op, site)
-        member = self.make(op, answer.make) if isinstance(answer, Module) else None
-        if isinstance(answer, Module) and member is None:
+        if isinstance(answer, Module):
+            member = self.make(op, answer.make)
+            if member is not None:
+                self.module_step(site, answer, member, values)
+                return
             site = Site(op, held, types, wanted, own=False)
             answer = self.answer(op, site)
-        if answer is None or not covers(answer, wanted):
+        if answer is None or isinstance(answer, Module) or not covers(answer, wanted):
             self.decompose(op, held, values)
-        elif isinstance(answer, Module):
-            call = f"({answer.call})" if answer.make.kind == "module" else ""
-            count = len(values) if answer.whole else 1
-            code = (*([member] if member else []), *site.cut(call))
-            self.step(values[:count], types[:count], code)
-        elif isinstance(answer, str):
-            self.step(values, types, site.cut(answer))
         else:
-            for value, type_, text, want in zip(values, types, answer, wanted, strict=True):
-                if want and text is not None:
-                    self.step((value,), (type_,), site.cut(text))
+            self.expressions(site, answer, values)
+
+    def module_step(
+        self, site: Site, module: Module, member: Member, values: tuple[Value, ...]
+    ) -> None:
+        """The call of a module; a constant has none."""
+        call = f"({module.call})" if module.make.kind == "module" else ""
+        count = len(values) if module.whole else 1
+        self.step(values[:count], site.types[:count], (member, *site.cut(call)))
+
+    def expressions(
+        self, site: Site, answer: str | tuple[str | None, ...], values: tuple[Value, ...]
+    ) -> None:
+        """One expression for all results, or one for each that is wanted."""
+        if isinstance(answer, str):
+            self.step(values, site.types, site.cut(answer))
+            return
+        for value, type_, text, want in zip(values, site.types, answer, site.wanted, strict=True):
+            if want and text is not None:
+                self.step((value,), (type_,), site.cut(text))
 
     def answer(self, op: Op, site: Site) -> Answer:
         """What the rule says; None where there is none."""
@@ -225,19 +237,25 @@ class Decomposition:
     def _build(self, op: Op, values: Sequence[Held | None]) -> Held | tuple[Held, ...]:
         """One smaller operator."""
         op.check()
-        held: dict[str, Held | tuple[Held, ...]] = {}
-        rest = list(values)
-        for port in op.ports.inputs:
-            if port.variadic:
-                held[port.name] = tuple(one for one in rest if one is not None)
-                rest = []
-            elif rest and (one := rest.pop(0)) is not None:
-                held[port.name] = one
+        held = by_port(op, values)
         types = op.infer({port: given_type(one) for port, one in held.items()}).outputs
         results = self._pending.fresh(len(types))
         self._pending.add(op, held, types, results)
         found = tuple(Held(Tensor(v), t) for v, t in zip(results, types, strict=True))
         return found if len(found) > 1 else found[0]
+
+
+def by_port(op: Op, values: Sequence[Held | None]) -> dict[str, Held | tuple[Held, ...]]:
+    """Positional values at their ports; a variadic port takes all that are left."""
+    held: dict[str, Held | tuple[Held, ...]] = {}
+    rest = list(values)
+    for port in op.ports.inputs:
+        if port.variadic:
+            held[port.name] = tuple(one for one in rest if one is not None)
+            rest = []
+        elif rest and (one := rest.pop(0)) is not None:
+            held[port.name] = one
+    return held
 
 
 def given_type(held: Held | tuple[Held, ...]) -> Any:

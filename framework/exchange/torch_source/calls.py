@@ -177,13 +177,10 @@ class Assembler:
 
     def find_inputs(self, body: Body) -> None:
         """Tensors and weights from outside, in the order of their first use."""
-        known = {value for step in body.steps for value in step.results}
-        tensors = dict.fromkeys(v for step in body.steps for v in tensors_in(step.code))
-        foreign = [value for value in tensors if value not in known]
-        body.tensors = foreign if body.path != ROOT else [Value(name) for name in self.graph.inputs]
-        parts = (part for step in body.steps for part in step.code)
-        names = dict.fromkeys(part.name for part in parts if isinstance(part, Stored))
-        body.weights = [name for name in names if inside(name, body.path) is None]
+        body.tensors = list(map(Value, self.graph.inputs))
+        if body.path != ROOT:
+            body.tensors = foreign_tensors(body.steps)
+        body.weights = foreign_weights(body)
         body.types.update((value, self.graph.type_of(value)) for value in body.tensors)
 
     def outputs(self, body: Body) -> Iterator[Value]:
@@ -194,6 +191,20 @@ class Assembler:
                 outside = (inside(name, body.path) is None for name in self.readers[value])
                 if value in wanted or (body.path != ROOT and any(outside)):
                     yield value
+
+
+def foreign_tensors(steps: list[Step]) -> list[Value]:
+    """Tensors that no step gives, in the order of their first use."""
+    known = {value for step in steps for value in step.results}
+    used = dict.fromkeys(value for step in steps for value in tensors_in(step.code))
+    return [value for value in used if value not in known]
+
+
+def foreign_weights(body: Body) -> list[str]:
+    """Weights that other scopes keep, in the order of their first use."""
+    parts = (part for step in body.steps for part in step.code)
+    names = dict.fromkeys(part.name for part in parts if isinstance(part, Stored))
+    return [name for name in names if inside(name, body.path) is None]
 
 
 def arguments(given: list[Part]) -> tuple[Part, ...]:

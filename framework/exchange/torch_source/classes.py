@@ -149,19 +149,22 @@ class ClassText:
 
     def forward_doc(self, outputs: Sequence[Value]) -> list[str]:
         """Shapes of what goes in and comes out."""
-        if not self.root:
-            given = ", ".join(self.shape(value) for value in self.body.tensors)
-            results = ", ".join(map(self.shape, outputs))
-            whole = f"{given} -> {results}.".lstrip()
-            return [whole] if len(whole) <= WIDTH - 14 else [given, f"-> {results}."]
+        if self.root:
+            return self.interface()
+        given = ", ".join(self.shape(value) for value in self.body.tensors)
+        results = ", ".join(map(self.shape, outputs))
+        whole = f"{given} -> {results}.".lstrip()
+        return [whole] if len(whole) <= WIDTH - 14 else [given, f"-> {results}."]
+
+    def interface(self) -> list[str]:
+        """Inputs and outputs of the model."""
         names = [name for _, name in self.inputs]
         first = f"From {' and '.join(names)} to " if names else "Gives "
         out = [f"{first}{prose(' and '.join(self.graph.outputs))}.", ""]
-        for key, name in self.inputs:
-            node = self.graph[key.node] if isinstance(key, Value) else None
-            if node is not None:
-                doc = f", {prose(node.doc)}" if node.doc else ""
-                out.append(f"{name}: {node.type.dtype} {self.shape(Value(node.name))}{doc}")
+        nodes = zip(names, self.graph.inputs.values(), strict=True)
+        for name, node in nodes:
+            doc = f", {prose(node.doc)}" if node.doc else ""
+            out.append(f"{name}: {node.type.dtype} {self.shape(Value(node.name))}{doc}")
         for name, value in self.graph.outputs.items():
             out.append(f"-> {prose(name)}: {self.shape(value)}")
         return out

@@ -105,10 +105,14 @@ class Binder:
                 self.step(index)
         self.complete = [parameter.values for parameter in self.parameters]
         for number in range(len(self.leader.tensors)):
-            shapes = [copy.body.types[copy.values[number]].shape for copy in self.copies]
-            self.complete += [column for column in zip(*shapes, strict=False) if whole(column)]
+            self.complete += self.sizes_of(number)
         self.names.taken -= {parameter.name for parameter in self.parameters}
         self.parameters, self.remembered = [], []
+
+    def sizes_of(self, number: int) -> list[tuple[Any, ...]]:
+        """The axes of an input that are numbers in every copy."""
+        shapes = [copy.body.types[copy.values[number]].shape for copy in self.copies]
+        return [column for column in zip(*shapes, strict=False) if whole(column)]
 
     # ------------------------------------------------------------------ attributes
 
@@ -133,16 +137,20 @@ class Binder:
         """A list: its first member, and others that are equal in each copy; or one by one."""
         counts = tuple(MISSING if items is None else len(items) for items in lists)
         whole = self.leader.makes[rel]
-        there = [items for items in lists if items is not None]
-        if not all(uniform(items) for items in there):
-            columns = zip(*(i or (None,) * len(there[0]) for i in lists), strict=True)
+        longest = max(lists, key=lambda items: len(items or ()))
+        if not all(map(uniform, lists)):
+            columns = [self.column(lists, number) for number in range(len(longest or ()))]
             return replace(whole, items=tuple(self.joined(rel, column) for column in columns))
-        first = self.joined(rel, [items[0] if items else None for items in lists])
-        if all(len(items) == 1 for items in there):
+        first = self.joined(rel, self.column(lists, 0))
+        if len(longest or ()) == 1:
             return replace(whole, items=(first,))
-        rest = self.joined(rel, [i[1] if i and len(i) > 1 else None for i in lists])
+        rest = self.joined(rel, self.column(lists, 1))
         count = self.bound(counts, "repeats", rel)
         return replace(whole, items=(first, rest), count=count)
+
+    def column(self, lists: Sequence[tuple[Make, ...] | None], number: int) -> list[Make | None]:
+        """One member of each list, None where it is shorter."""
+        return [items[number] if items and number < len(items) else None for items in lists]
 
     # ------------------------------------------------------------------ steps
 
@@ -224,8 +232,10 @@ def whole(column: Sequence[Any]) -> bool:
     return all(isinstance(size, int) for size in column)
 
 
-def uniform(items: tuple[Make, ...]) -> bool:
+def uniform(items: tuple[Make, ...] | None) -> bool:
     """Are all members but the first equal, and all of one class?"""
+    if items is None:
+        return True
     return len(set(items[1:])) <= 1 and len({item.callee for item in items}) == 1
 
 
