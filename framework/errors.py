@@ -159,6 +159,7 @@ class Problem:
                 "file": self.place.source.name,
                 "line": self.place.line,
                 "column": self.place.column,
+                "end_line": self.place.line,
                 "end_column": self.place.column + self.place.width,
             }
         return out | {"hint": self.hint, "notes": list(self.notes)}

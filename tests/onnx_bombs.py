@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import onnx
 from onnx import TensorProto, helper
-from onnx_damage import B, I, info, model, node, stored
+from onnx_damage import TRUTH, WHOLE, info, model, node, stored
 
 BOMBS = {}
 BILLION = 10**9
@@ -121,7 +123,9 @@ def eye_of_a_billion():
 
 @bomb
 def split_into_a_billion():
-    return one([node("Split", "x", "y", axis=0, num_outputs=BILLION)], inputs=[info("x", [BILLION])])
+    return one(
+        [node("Split", "x", "y", axis=0, num_outputs=BILLION)], inputs=[info("x", [BILLION])]
+    )
 
 
 @bomb
@@ -138,7 +142,8 @@ def mel_weights():
 
 @bomb
 def outer_product_of_constants():
-    stores = [stored("a", np.ones((1 << 19, 1), "float32")), stored("b", np.ones((1, 1 << 19), "float32"))]  # fmt: skip
+    column = np.ones((1 << 19, 1), "float32")
+    stores = [stored("a", column), stored("b", column.T)]
     return one([node("MatMul", "a b", "y")], stores)
 
 
@@ -178,7 +183,9 @@ def einsum_of_constants():
 @bomb
 def pooling_with_a_window_of_a_billion():
     rest = {"kernel_shape": [BILLION, BILLION], "pads": [BILLION] * 4}
-    return one([node("AveragePool", "c", "y", **rest)], [stored("c", np.ones((1, 1, 8, 8), "float32"))])
+    return one(
+        [node("AveragePool", "c", "y", **rest)], [stored("c", np.ones((1, 1, 8, 8), "float32"))]
+    )
 
 
 @bomb
@@ -254,8 +261,8 @@ def g_small():
 
 def looping(inner):
     body = [*inner, node("Identity", "c", "on")]
-    ins = [info("i", [], I), info("c", [], B), info("s", None)]
-    outs = [info("on", [], B), info("t", None)]
+    ins = [info("i", [], WHOLE), info("c", [], TRUTH), info("s", None)]
+    outs = [info("on", [], TRUTH), info("t", None)]
     return helper.make_graph(body, "loop", ins, outs)
 
 
@@ -322,7 +329,7 @@ def functions_that_double_twenty_times():
     names = [f"F{i}" for i in range(20)]
     found = [
         function(a, [node(b, "x", "h", domain="own"), node(b, "h", "y", domain="own")])
-        for a, b in zip(names[:-1], names[1:], strict=True)
+        for a, b in pairwise(names)
     ]
     found.append(function(names[-1], [node("Relu", "x", "y")]))
     return one([node("F0", "x", "y", domain="own")], functions=found)
@@ -358,7 +365,10 @@ def a_chain_of_sums_of_squares():
     """(n + m)(n + m + 1) and so on: the number of terms grows without end."""
     nodes = [node("Shape", "x", "s"), node("Split", "s", "a0 b0", num_outputs=2)]
     for i in range(40):
-        nodes += [node("Add", f"a{i} b{i}", f"b{i + 1}"), node("Mul", f"a{i} b{i + 1}", f"a{i + 1}")]
+        nodes += [
+            node("Add", f"a{i} b{i}", f"b{i + 1}"),
+            node("Mul", f"a{i} b{i + 1}", f"a{i + 1}"),
+        ]
     return one([*nodes, node("Expand", "x a40", "y")], inputs=[info("x", ["n", "m"])])
 
 
@@ -453,7 +463,7 @@ def scales_that_are_no_numbers():
 
 @bomb
 def a_shape_that_is_no_number():
-    nodes = [node("Cast", "c", "s", to=I), node("Reshape", "x s", "y")]
+    nodes = [node("Cast", "c", "s", to=WHOLE), node("Reshape", "x s", "y")]
     return one(nodes, [stored("c", np.array([np.nan, np.inf], "float32"))])
 
 
@@ -678,5 +688,3 @@ def varint(number):
         found.append(number & 127 | 128)
         number >>= 7
     return bytes([*found, number])
-
-

@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-F, I, B = TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL
+REAL, WHOLE, TRUTH = TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL
 
 # ------------------------------------------------------------------------------- models
 
@@ -20,7 +20,7 @@ def node(op, inputs, outputs, **rest):
     return helper.make_node(op, inputs.split(" "), outputs.split(" "), **rest)
 
 
-def info(name, shape, dtype=F):
+def info(name, shape, dtype=REAL):
     return helper.make_tensor_value_info(name, dtype, shape)
 
 
@@ -71,9 +71,9 @@ def shapes():
         node("Split", "d", "e f", axis=0, num_outputs=2),
         node("Slice", "e zero two axes", "g"),
         node("ReduceMean", "g axes", "h", keepdims=0),
-        node("Cast", "h", "y", to=I),
+        node("Cast", "h", "y", to=WHOLE),
     ]
-    return model(nodes, [info("x", ["n", "m", 6])], [info("y", None, I)], stores)
+    return model(nodes, [info("x", ["n", "m", 6])], [info("y", None, WHOLE)], stores)
 
 
 def attention():
@@ -102,8 +102,8 @@ def controls():
         [node("Add", "state x", "next"), node("Identity", "going", "on"),
          node("Identity", "next", "row")],
         "step",
-        [info("i", [], I), info("going", [], B), info("state", None)],
-        [info("on", [], B), info("next", None), info("row", None)],
+        [info("i", [], WHOLE), info("going", [], TRUTH), info("state", None)],
+        [info("on", [], TRUTH), info("next", None), info("row", None)],
     )  # fmt: skip
     scan = helper.make_graph(
         [node("Mul", "s part", "t"), node("Identity", "t", "row")],
@@ -129,9 +129,7 @@ def functions():
     body = [node("Leaky", "x", "a", domain="own", slope=0.3), node("Add", "a x", "y")]
     outer = helper.make_function("own", "Block", ["x"], ["y"], body, sets)
     nodes = [node("Block", "x", "h", domain="own"), node("Block", "h", "y", domain="own")]
-    return model(
-        nodes, [info("x", ["n", 4])], [info("y", ["n", 4])], functions=(inner, outer)
-    )
+    return model(nodes, [info("x", ["n", 4])], [info("y", ["n", 4])], functions=(inner, outer))
 
 
 def constants():
@@ -144,7 +142,7 @@ def constants():
         node("ConstantOfShape", "shape", "a", value=stored("v", np.array([2.5], "float32"))),
         node("Range", "from to by", "r"),
         node("Reshape", "r shape", "b"),
-        node("Cast", "b", "c", to=F),
+        node("Cast", "b", "c", to=REAL),
         node("Pad", "c pads", "d", mode="constant"),
         node("OneHot", "b depth pair", "e", axis=-1),
         node("Resize", "c   sizes", "f", mode="nearest"),
@@ -164,11 +162,11 @@ def recurrent():
     stores = [stored("w", r.normal(size=(1, 16, 3)).astype("float32")),
               stored("r", r.normal(size=(1, 16, 4)).astype("float32"))]  # fmt: skip
     stores.append(stored("q", np.arange(12, dtype="int8").reshape(4, 3)))
-    stores += [stored("scale", np.float32(0.1)), stored("zero", np.int8(1))]
+    stores += [stored("scale", np.float32(0.1)), stored("zero", np.int8(1)), stored("first", [0])]
     nodes = [
         node("LSTM", "x w r", "all last", hidden_size=4),
         node("DequantizeLinear", "q scale zero", "table"),
-        node("Squeeze", "last", "h"),
+        node("Squeeze", "last first", "h"),
         node("MatMul", "h table", "y"),
     ]
     return model(nodes, [info("x", ["t", "b", 3])], [info("y", None), info("all", None)], stores)
@@ -186,8 +184,8 @@ NUMBERS = (
 )  # fmt: skip
 REALS = (0.0, -1.0, 1e-30, 1e30, 0.5, float("nan"), float("inf"), float("-inf"), 3.0)
 WORDS = (
-    "", "x", "y", "nearest", "SAME_UPPER", "ij,jk->ik", "...", "a" * 100_000, "é\n\x1b[31m", "a/b/c",
-    "sum", "reflect", "\0", "ii->", "->", "tanh", "../x", "a.b", "0", "linear", "cubic",
+    "", "x", "y", "nearest", "SAME_UPPER", "ij,jk->ik", "...", "a" * 100_000, "é\n\x1b[31m",
+    "a/b/c", "sum", "reflect", "\0", "ii->", "->", "tanh", "../x", "a.b", "0", "linear", "cubic",
 )  # fmt: skip
 OPERATORS = tuple(sorted({s.name for s in onnx.defs.get_all_schemas() if s.domain == ""}))
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from framework.errors import Place, Problem, Source
 from framework.ir.dims import Dim, Symbols
-from framework.spec.arithmetic import LARGEST, Mode, Value
+from framework.limits import LARGEST_NUMBER
+from framework.spec.arithmetic import Mode, Value
 from framework.spec.expressions import Comparison, Expression, ExpressionError, parse
 
 
@@ -404,8 +405,8 @@ VALUES = [
 def test_a_value_that_cannot_be_is_explained(
     text: str, code: str, column: int, width: int, fact: str, hint: str
 ) -> None:
-    scope: dict[str, Value] = {"size": 224, "patch": 16, "word": "a", "big": LARGEST}
-    found = message(text, huge=LARGEST + 1, **scope)
+    scope: dict[str, Value] = {"size": 224, "patch": 16, "word": "a", "big": LARGEST_NUMBER}
+    found = message(text, huge=LARGEST_NUMBER + 1, **scope)
     assert found == shown(code, column, fact, text, width, hint)
 
 
@@ -574,7 +575,7 @@ def worth(tree: Tree) -> int:
     if tree[0] == "**" and not 0 <= values[1] <= 16:
         raise ArithmeticError
     result = int(SIGNS[tree[0]][1](*values))
-    if abs(result) > LARGEST:
+    if abs(result) > LARGEST_NUMBER:
         raise ArithmeticError
     return result
 

@@ -309,7 +309,7 @@ def test_a_repeat_that_cannot_be(repeat, fact):
 
 
 def test_a_model_that_unrolls_for_ever_is_given_up(monkeypatch):
-    monkeypatch.setattr("framework.spec.elaborate.MAX_NODES", 1000)
+    monkeypatch.setattr("framework.spec.counting.GRAPH_NODES", 1000)
     inner = "{sequence: [{relu: , when: false}], repeat: 1000}"
     found = plain_problems(f"nodes: [{{sequence: [{inner}], repeat: 1000}}]")
     assert found == ["4:34 the model unrolls to more than 1,000 nodes"]

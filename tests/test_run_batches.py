@@ -47,6 +47,9 @@ outputs: {y: scaled}
 """
 
 
+FILES = {"x": ["a.npy", "b.npy"], "scale": ["c.npy"]}
+
+
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
     """A model, its labels and nine pictures."""
@@ -313,7 +316,13 @@ def test_inputs_with_different_numbers_of_files_are_refused():
         run_batches(fw.load("pair.yaml"), files, Path("y.jsonl"))
 
 
+def test_pictures_for_a_model_that_reads_none_are_refused_before_the_first():
+    files = {"x": ["in/1.png", "in/2.png"], "scale": ["scale.npy"]}
+    with pytest.raises(InputError, match=r"how a file such as in/1.png becomes 'x'"):
+        run_batches(fw.load("pair.yaml"), files, Path("y.jsonl"))
+
+
 def test_an_output_that_cannot_be_taken_apart_needs_batches_of_one():
     text = PAIR.replace("outputs: {y: scaled}", "  - {reduce: sum, id: all}\noutputs: {y: all}")
     with pytest.raises(InputError, match=r"output 'y' .* has no axis B, which counts items"):
-        run_batches(fw.loads(text), {"x": ["a", "b"], "scale": ["c"]}, Path("y"), Wish(batch=2))
+        run_batches(fw.loads(text), FILES, Path("y"), Wish(batch=2))

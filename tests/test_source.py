@@ -12,10 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framework.errors import InputError, Problem, Source, SpecError
+from framework.limits import FILE_BYTES, YAML_DEPTH, YAML_NODES
 from framework.source import (
-    MAX_BYTES,
-    MAX_DEPTH,
-    MAX_NODES,
     ListNode,
     MapNode,
     Scalar,
@@ -641,11 +639,11 @@ def test_quoted_merge_keys_are_text() -> None:
 
 
 def test_nesting_up_to_the_limit_is_read() -> None:
-    node: YamlNode = tree("[" * MAX_DEPTH + "]" * MAX_DEPTH)
+    node: YamlNode = tree("[" * YAML_DEPTH + "]" * YAML_DEPTH)
     levels = 0
     while isinstance(node, ListNode) and node.items:
         node, levels = node.items[0], levels + 1
-    assert levels == MAX_DEPTH - 1
+    assert levels == YAML_DEPTH - 1
 
 
 @pytest.mark.parametrize("opening", ["[", "{a: ", "- ", "? "])
@@ -657,7 +655,7 @@ def test_deeper_nesting_is_refused_at_its_place(opening: str) -> None:
 
 
 def test_the_number_of_nodes_is_limited() -> None:
-    text = "- a\n" * MAX_NODES
+    text = "- a\n" * YAML_NODES
     node, (problem,) = reading(text)
     assert node is None
     assert str(problem) == (
@@ -668,7 +666,7 @@ def test_the_number_of_nodes_is_limited() -> None:
 
 
 def test_a_text_over_the_limit_is_not_parsed() -> None:
-    node, (problem,) = reading("x" * (MAX_BYTES + 1))
+    node, (problem,) = reading("x" * (FILE_BYTES + 1))
     assert node is None
     assert str(problem) == (
         "error[size]: the file has 4,000,001 characters, the limit is 4,000,000\n"
@@ -792,7 +790,7 @@ BAD_BYTES = [
     (b"a: 1\nb: caf\xe9\n", "is not UTF-8: 0xe9 at byte 11 (line 2); save it as UTF-8"),
     (b"\xff\xfea\0", "is UTF-16, not UTF-8; save it as UTF-8"),
     (b"a\n\0", "holds a NUL character at byte 2 (line 2): it is not a text file"),
-    (b"x" * (MAX_BYTES + 1), "is larger than the limit of 4,000,000 bytes"),
+    (b"x" * (FILE_BYTES + 1), "is larger than the limit of 4,000,000 bytes"),
 ]
 
 

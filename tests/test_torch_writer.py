@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
+import importlib
 import shutil
 import subprocess
 import sys
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +21,9 @@ from framework.ir.graph import Graph, Node, Parameter, Value
 from framework.ir.op import REGISTRY
 
 torch = pytest.importorskip("torch")
+sources = importlib.import_module("torch_sources")
+agrees, check_model, load = sources.agrees, sources.check_model, sources.load
+classes, module_of, run = sources.classes, sources.module_of, sources.run
 GRAPHS = Path(__file__).parents[1] / "graphs"
 
 WITHOUT = {
@@ -45,42 +47,6 @@ SIZED = {
     "stft": "the last axis must be a number, 1 or 2",
 }
 """Operators that need certain sizes as numbers, where the test makes symbols of all."""
-
-
-def module_of(source, folder):
-    """The model's class, the last one of a file with this source."""
-    path = folder / f"model_{zlib.crc32(source.encode()):08x}.py"
-    path.write_text(source, encoding="utf-8")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    last = [node.name for node in ast.parse(source).body if isinstance(node, ast.ClassDef)][-1]
-    return getattr(module, last)().eval()
-
-
-def load(net, weights):
-    """Copy weights under our names; the state has exactly these."""
-    assert set(net.state_dict()) == set(weights)
-    net.load_state_dict({name: torch.from_numpy(np.array(a)) for name, a in weights.items()})
-    return net
-
-
-def run(net, arrays):
-    """The results by name."""
-    with torch.inference_mode():
-        found = net(*(torch.from_numpy(np.array(array)) for array in arrays))
-    return {name: tensor.detach().numpy() for name, tensor in found.items()}
-
-
-def agrees(ours, theirs, tolerance=1e-4):
-    """Equal dtypes and shapes; agreement relative to the largest finite element."""
-    assert (theirs.dtype, theirs.shape) == (ours.dtype, ours.shape)
-    if ours.dtype.kind != "f":
-        np.testing.assert_array_equal(theirs, ours)
-        return
-    finite = np.abs(ours[np.isfinite(ours)], dtype=np.float64)
-    scale = max(1.0, finite.max(initial=0.0))
-    np.testing.assert_allclose(theirs, ours, rtol=0, atol=tolerance * scale)
 
 
 # ---------------------------------------------------------------------- every operator
@@ -197,32 +163,23 @@ SETTINGS = {"vit": {"depth": 3}, "transformer": {"depth": 2, "vocab": 50}, "unet
 BUNDLED = sorted(path.stem for path in GRAPHS.glob("*.yaml"))
 
 
-def lively(model):
-    """The model's weights with statistics that are not 0 and 1."""
-    rng = np.random.default_rng(0)
-    return {
-        name: np.asarray(rng.uniform(0.5, 1.5, a.shape), a.dtype) if "running" in name else a
-        for name, a in model.weights.items()
-    }
-
-
-def check_model(model, sizes, folder):
-    """Names of weights are equal; results agree at all sizes."""
-    weights = lively(model)
-    model.set_weights(weights)
-    net = load(module_of(write_torch(model.ir, model.name), folder), weights)
-    for some in sizes:
-        given = model.example_inputs(some)
-        ours, theirs = model.run(**given), run(net, given.values())
-        assert list(theirs) == list(ours)
-        for name in ours:
-            agrees(ours[name], theirs[name])
-
-
 @pytest.mark.parametrize("name", BUNDLED)
 def test_a_bundled_model_in_torch_agrees_at_two_sizes(name, tmp_path):
     model = fw.load(name, **SETTINGS.get(name, {}))
     check_model(model, SIZES.get(name, [{}]), tmp_path)
+
+
+def test_what_torch_has_trained_comes_back(tmp_path):
+    model = fw.load("unet", width=4)
+    net = load(module_of(write_torch(model.ir, "unet"), tmp_path), model.weights).train()
+    step = torch.optim.SGD(net.parameters(), 0.1)
+    net(torch.ones(2, 3, 16, 16))["mask"].square().sum().backward()
+    step.step()
+    path = tmp_path / "trained.safetensors"
+    importlib.import_module("safetensors.torch").save_file(net.state_dict(), path)
+    model.load_weights(path)
+    image = np.ones((1, 3, 32, 16), np.float32)
+    agrees(model.run(image)["mask"], run(net.eval(), [image])["mask"])
 
 
 def test_attention_spelled_out_agrees(tmp_path):
@@ -275,11 +232,6 @@ def test_the_source_is_the_same_each_time(name):
     assert first == second
 
 
-def classes(source):
-    """Names of the classes of a file."""
-    return [node.name for node in ast.parse(source).body if isinstance(node, ast.ClassDef)]
-
-
 def test_vit_has_one_encoder_block_and_a_list_of_twelve():
     model = fw.load("vit")
     text = write_torch(model.ir, model.name)
@@ -292,157 +244,3 @@ def test_resnet_has_one_class_for_each_block():
     text = write_torch(fw.load("resnet18").ir, "resnet18")
     assert classes(text) == ["BatchNorm", "ConvBn", "BasicBlock", "Stage", "Resnet18"]
     assert "self.layer2 = Stage(64, 128)" in text
-
-
-# ---------------------------------------------------------------------- repeats, sharing, names
-
-HEAD = """
-format: 1
-name: shared
-dims: {B: {example: 2}}
-inputs: {x: [B, 8]}
-blocks:
-  twice:
-    args: {wide: 3}
-    inputs: {x: [N, C]}
-    nodes:
-      - linear: wide
-      - relu
-      - linear: C
-"""
-BODIES = {
-    "copies of one module": """
-nodes: [{use: twice, repeat: 3, share: copies, id: chain}]
-outputs: {y: chain}
-""",
-    "a block again": """
-nodes: [{use: twice, id: one}, relu, {use: twice, share: one, id: two}]
-outputs: {y: two}
-""",
-    "a repeated sequence": """
-nodes: [{sequence: [{linear: 8}, relu], repeat: 3, id: chain}]
-outputs: {y: chain}
-""",
-    "copies that differ": """
-nodes: [{use: twice, repeat: 3, with: {wide: 4 + i}, id: chain}]
-outputs: {y: chain}
-""",
-    "a tied weight": """
-nodes:
-  - {linear: {out: 8, bias: false}, id: one}
-  - {linear: 8, weights: {weight: one.weight}, id: two}
-outputs: {y: two}
-""",
-    "a weight of another block": """
-nodes:
-  - {linear: 8, id: one}
-  - sequence: [{linear: 8, weights: {weight: one.weight}}, relu]
-    repeat: 2
-    id: chain
-outputs: {y: chain}
-""",
-    "names of modules, keywords, builtins": """
-nodes:
-  - {linear: 8, id: from}
-  - {linear: 8, id: type}
-  - {linear: 8, id: forward}
-  - {linear: 8, id: y}
-  - {use: twice, id: class}
-  - {use: twice, id: train}
-  - {add: , in: [from, type], id: torch}
-  - {add: , in: [torch, train], id: self}
-  - {add: , in: [self, class], id: F}
-  - {add: , in: [F, forward], id: lambda}
-  - {add: , in: [lambda, y], id: block}
-outputs: {return: block}
-""",
-}
-
-
-@pytest.mark.parametrize("what", BODIES)
-def test_weights_keep_their_names(what, tmp_path):
-    check_model(fw.loads(HEAD + BODIES[what]), [{"B": 2}, {"B": 5}], tmp_path)
-
-
-def test_equal_copies_make_one_class_and_a_loop():
-    text = write_torch(fw.loads(HEAD + BODIES["copies that differ"]).ir, "shared")
-    assert "nn.ModuleList([Twice(4), Twice(5), Twice(6)])" in text
-
-
-def test_copies_of_one_module_are_made_once():
-    text = write_torch(fw.loads(HEAD + BODIES["copies of one module"]).ir, "shared")
-    assert "self.chain = nn.ModuleList([Twice()])" in text
-    assert "for _ in range(3):" in text
-
-
-OPTIONAL = """
-format: 1
-name: optional
-dims: {B: {example: 2}}
-inputs: {x: [B, 8]}
-blocks:
-  maybe:
-    args: {out: int, gate: true}
-    inputs: {x: [N, C]}
-    nodes:
-      - sequence: [{linear: 4, id: narrow}, tanh, {linear: C, id: widen}]
-        when: gate
-      - linear: out
-      - add: {}
-        in: [prev, x]
-        when: C == out
-nodes:
-  - {use: maybe, with: {out: 8}}
-  - {use: maybe, with: {out: 6}}
-  - {use: maybe, with: {out: 6, gate: false}}
-  - {use: maybe, with: {out: 5, gate: false}, id: last}
-outputs: {y: last}
-"""
-
-
-def test_steps_that_some_copies_lack_are_optional(tmp_path):
-    model = fw.loads(OPTIONAL)
-    check_model(model, [{"B": 3}], tmp_path)
-    assert classes(write_torch(model.ir, "optional")) == ["Maybe", "Optional"]
-
-
-def test_texts_of_the_model_cannot_break_out(tmp_path):
-    bad = "a ''' \"\x22\x22\" \\ \u2028 \x00 \n import os"
-    net = fw.Builder(bad, doc=bad + '"')
-    x = net.input(bad, [2, 3], doc=bad)
-    net.output(bad, net.add("linear", x, id=bad + "2", doc=bad, out=4))
-    check_model(net.model(), [{}], tmp_path)
-
-
-def test_scopes_made_by_hand_keep_their_names(tmp_path):
-    net = fw.Builder("by_hand")
-    x = net.input("x", [net.dim("B", example=2), 3])
-    with net.scope("first"):
-        with net.scope("0"):
-            y = net.add("linear", x, out=4)
-    z = net.add("linear", x, out=4)
-    with net.scope("first"):
-        y = net.add("add", y, net.add("linear", z, out=4))
-    net.output("y", y)
-    check_model(net.model(), [{}], tmp_path)
-
-
-def test_what_torch_has_no_word_for_is_listed_at_once():
-    net = fw.Builder("boxes")
-    x, rois = net.input("x", [1, 2, 8, 8]), net.input("rois", [3, 4])
-    index = net.input("index", [3], "int64")
-    y = net.add("roi_align", x, rois, index, output_size=2, id="align")
-    net.output("y", net.add("add", y, net.add("max_roi_pool", x, rois, index, output_size=2)))
-    with pytest.raises(Mistake) as caught:
-        write_torch(net.graph, "boxes")
-    assert caught.value.fact == (
-        "PyTorch source cannot be written for roi_align (align); max_roi_pool (max_roi_pool)"
-    )
-
-
-def test_a_size_that_no_input_tells_is_an_argument(tmp_path):
-    net = fw.Builder("counter")
-    count = net.dim("N", example=5)
-    net.output("y", net.add("range", stop=count))
-    module = module_of(write_torch(net.graph, "counter"), tmp_path)
-    assert [len(module()["y"]), len(module(3)["y"])] == [5, 3]

@@ -20,6 +20,7 @@ from framework.api.batchplan import (
     Layout,
     Wish,
     check_place,
+    check_readable,
     classes_wanted,
     items_of,
     layout_of,
@@ -84,6 +85,7 @@ def run_batches(
     wanted = Wish() if wish is None else wish
     check_place(output)
     items = items_of(model, files)
+    check_readable(model, files)
     layout = layout_of(model, files, wanted)
     best = classes_wanted(model, layout, wanted)
     sink = new_sink(output, layout, best, items)

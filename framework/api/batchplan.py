@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from framework.api.inputs import InputReader
+from framework.api.inputs import ARRAY_SUFFIXES, InputReader
 from framework.api.model import Model
 from framework.api.sinks import CsvSink, Field, FolderSink, JsonSink, Sink, names_in_folder
 from framework.errors import InputError
@@ -71,6 +71,17 @@ def items_of(model: Model, files: Files) -> list[Item]:
 def leading(files: Files) -> str:
     """The input whose files name the items: the first with several."""
     return max(files, key=lambda name: len(files[name]))
+
+
+def check_readable(model: Model, files: Files) -> None:
+    """Refuse files of an input that the model does not say how to read, where all are such."""
+    recipes = InputReader(model.ir, model.document).recipes
+    for name, listed in files.items():
+        arrays = any(Path(file).suffix.lower() in ARRAY_SUFFIXES for file in listed)
+        if name not in recipes and not arrays:
+            fact = f"the model does not say how a file such as {listed[0]} becomes '{name}'"
+            hint = f"give .npy files, or write from: under the input {name}"
+            raise InputError(f"{fact}\n  hint: {hint}")
 
 
 # ------------------------------------------------------------------ axes

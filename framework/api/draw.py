@@ -18,6 +18,7 @@ from framework.draw.steps import with_steps
 from framework.draw.style import load_style
 from framework.errors import InputError, Problem, RunError, SpecError, did_you_mean
 from framework.ir.graph import Graph
+from framework.limits import FIGURE_NODES
 from framework.passes.infer import retype
 from framework.runtime.files import write_atomically
 from framework.source import ListNode, MapNode, Scalar
@@ -27,7 +28,6 @@ WISHES = (
     "level", "panels", "direction", "wrap", "focus", "show", "shapes", "legend", "lean", "force",
 )  # fmt: skip
 
-LARGEST = 20_000
 """Nodes of a graph that can still be drawn."""
 
 
@@ -44,7 +44,7 @@ def drawn(
 
     Raises `InputError` for a figure that nobody could read, `SpecError` for a bad style.
     """
-    if len(graph) >= LARGEST:
+    if len(graph) >= FIGURE_NODES:
         raise InputError(
             f"a graph of {len(graph):,} nodes cannot be drawn whole\n"
             "  hint: put repeated parts in blocks with repeat:, which fold, or use --focus"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -11,6 +11,7 @@ from typing import BinaryIO
 from framework.api.load import load, loads
 from framework.api.model import Model
 from framework.errors import InputError
+from framework.ir.op import Array
 
 Progress = Callable[[int, int, str], None]
 
@@ -38,23 +39,23 @@ def import_onnx(
     *,
     recognise: bool = True,
     force: bool = False,
+    dims: Mapping[str, int] | None = None,
     progress: Progress | None = None,
 ) -> ImportReport:
     """Write ``target`` (YAML) and, where the model has weights, a ``.safetensors`` beside it.
 
-    Opsets 7 to the newest are read; ``recognise=False`` leaves patterns written out in
-    primitives as they are.  Raises `InputError` for a file that is damaged, for operators that
-    cannot be read (all of them at once), and for a target that exists, unless ``force``.
+    ``dims`` fix open sizes of the inputs by name; ``recognise=False`` leaves patterns written
+    out in primitives as they are.  Raises `InputError` for a file that is damaged, for operators
+    that cannot be read (all of them at once), and for a target that exists, unless ``force``.
     """
     from framework.exchange.onnx_file import open_onnx
     from framework.exchange.onnx_reader import read_onnx
     from framework.passes.recognise import recognised
-    from framework.runtime.weights import save_weights
     from framework.spec.write import write
 
     yaml = checked_target(Path(target), force)
     file = open_onnx(path)
-    imported = read_onnx(file, progress=progress)
+    imported = read_onnx(file, dims=dims, progress=progress)
     graph, weights, found = imported.graph, imported.weights, []
     read = len(graph)
     if recognise:
@@ -62,12 +63,9 @@ def import_onnx(
     stored = yaml.with_suffix(".safetensors") if weights else None
     written = write(graph, weights_file=None if stored is None else stored.name)
     loads(written.text, name=str(yaml))  # nothing is written that could not be read back
-    yaml.parent.mkdir(parents=True, exist_ok=True)
-    if stored is not None:
-        # weights of nodes that no output needs are not written
-        renamed = {new: weights[name] for name, new in written.names.items()}
-        save_weights(stored, renamed)
-    write_text(yaml, written.text)
+    # weights of nodes that no output needs are not written
+    renamed = {new: weights[name] for name, new in written.names.items()}
+    place(yaml, written.text, stored, renamed)
     model = load(yaml)
     return ImportReport(
         model, yaml, stored, len(model.ir), read, [(item.name, item.count) for item in found],
@@ -76,12 +74,34 @@ def import_onnx(
 
 
 def checked_target(yaml: Path, force: bool) -> Path:
-    """The file to write, which must be YAML and must not be there."""
+    """The file to write, which must be YAML; neither it nor its weights may be there."""
     if yaml.suffix not in (".yaml", ".yml"):
-        raise InputError(f"{yaml} does not end in .yaml\n  hint: -o {yaml.with_suffix('.yaml')}")
-    if yaml.exists() and not force:
-        raise InputError(f"{yaml} exists\n  hint: --force replaces it")
+        hint = f"\n  hint: -o {yaml.with_suffix('.yaml')}" if yaml.name else ""
+        raise InputError(f"{yaml} does not end in .yaml{hint}")
+    for file in (yaml, yaml.with_suffix(".safetensors")):
+        if file.is_dir():
+            raise InputError(f"{file} is a folder\n  hint: name a file in it")
+        if file.exists() and not force:
+            raise InputError(f"{file} exists\n  hint: --force replaces it")
     return yaml
+
+
+def place(yaml: Path, text: str, stored: Path | None, weights: Mapping[str, Array]) -> None:
+    """Write both files, or neither: weights without their model are taken away again."""
+    from framework.runtime.files import placing
+    from framework.runtime.weights import save_weights
+
+    with placing(yaml, InputError):
+        yaml.parent.mkdir(parents=True, exist_ok=True)
+    fresh = stored is not None and not stored.exists()
+    try:
+        if stored is not None:
+            save_weights(stored, weights)
+        write_text(yaml, text)
+    except BaseException:
+        if stored is not None and fresh:
+            stored.unlink(missing_ok=True)
+        raise
 
 
 def write_text(path: Path, text: str) -> None:
@@ -91,5 +111,5 @@ def write_text(path: Path, text: str) -> None:
     def write(file: BinaryIO) -> None:
         file.write(text.encode("utf-8"))
 
-    with placing(path):
+    with placing(path, InputError):
         write_atomically(path, write)

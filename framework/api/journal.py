@@ -17,6 +17,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from framework.errors import InputError
 from framework.runtime.files import write_atomically
@@ -79,7 +80,11 @@ class Journal:
         """The whole journal anew, whole or not at all."""
         head = json.dumps({"journal": VERSION, "run": self.run}, ensure_ascii=False)
         text = "".join(f"{line}\n" for line in (head, *map(line_of, entries)))
-        write_atomically(self.path, lambda file: file.write(text.encode()))
+
+        def put(file: BinaryIO) -> None:
+            file.write(text.encode())
+
+        write_atomically(self.path, put)
 
     def append(self, entries: Iterable[Entry]) -> None:
         """Some more inputs are done; their results must be on the disk already."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -124,6 +124,16 @@ class Model:
         if self.path is None:
             return []
         return check(self.path)
+
+    def warnings(self, allow: Iterable[str] = ()) -> list[Problem]:
+        """What is legal and yet suspicious, such as two activations in a row.
+
+        ``allow`` are codes that are left out; a comment in the file allows one of them at its
+        place: ``# framework: allow two-activations``.
+        """
+        from framework.passes.suspicious import suspicious
+
+        return [problem for problem in suspicious(self.ir) if problem.code not in allow]
 
     def check_sizes(self, sizes: Mapping[str, int]) -> None:
         """Raise `InputError` for a size that is unknown or breaks its declared bounds."""

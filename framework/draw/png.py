@@ -11,6 +11,7 @@ from framework.draw.scene import Scene, Text
 from framework.draw.svg import View, document
 from framework.draw.svgtext import Faces, live
 from framework.errors import InputError
+from framework.limits import FIGURE_PIXELS
 
 __all__ = ["paint"]
 
@@ -18,7 +19,6 @@ __all__ = ["paint"]
 VENDORED = Faces(
     {"sans": "Liberation Sans", "symbols": "Diagram Symbols", "cjk": "Diagram Han"}, vendored=True
 )
-MOST_PIXELS = 100_000_000
 
 
 def paint(
@@ -67,8 +67,8 @@ def check(width: int, height: int) -> None:
     """Refuse a picture without pixels, and one that would fill the memory."""
     if min(width, height) < 1:
         raise InputError(f"a picture of {width} × {height} pixels has none; give at least 1 × 1")
-    if width * height > MOST_PIXELS:
+    if width * height > FIGURE_PIXELS:
         raise InputError(
-            f"a picture of {width} × {height} pixels is larger than {MOST_PIXELS} pixels; "
+            f"a picture of {width} × {height} pixels is larger than {FIGURE_PIXELS} pixels; "
             "give a smaller size or scale, or write svg or pdf"
         )

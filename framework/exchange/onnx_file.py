@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from framework.errors import InputError
-
-MOST_BYTES = 1 << 31  # what one protobuf message can hold
+from framework.limits import ONNX_BYTES
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ def open_onnx(path: str | os.PathLike[str]) -> OnnxFile:
         if not file.is_file() and file.exists():
             raise InputError(f"{path} is no file")
         size = file.stat().st_size
-        if size > MOST_BYTES:
+        if size > ONNX_BYTES:
             raise InputError(f"{path} has {size:,} bytes; an ONNX file has at most 2 GB")
         data = file.read_bytes()
     except (OSError, ValueError) as error:

@@ -9,11 +9,11 @@ from typing import Any
 
 from framework.errors import FrameworkError, InputError, did_you_mean
 from framework.exchange.onnx_report import brief
-from framework.exchange.onnx_tensor import MOST_AXES
 from framework.exchange.rules.wires import Refused, dtype_of
 from framework.ir.dims import Size, ceildiv, maximum, minimum
 from framework.ir.graph import Graph
 from framework.ir.types import TensorType
+from framework.limits import ARRAY_AXES
 
 Shapes = Mapping[str, Sequence[int | str]]
 """Sizes of inputs by name; words are symbols."""
@@ -53,8 +53,8 @@ class Declarations:
             )
         if not tensor.HasField("shape"):
             raise Refused("it has no shape", hint="fix the number of axes before exporting")
-        if len(tensor.shape.dim) > MOST_AXES:
-            raise Refused(f"it has {len(tensor.shape.dim):,} axes; at most {MOST_AXES} work")
+        if len(tensor.shape.dim) > ARRAY_AXES:
+            raise Refused(f"it has {len(tensor.shape.dim):,} axes; at most {ARRAY_AXES} work")
         sizes = [self.size(dim, f"{name}_{axis}") for axis, dim in enumerate(tensor.shape.dim)]
         self.examples(sizes)
         return TensorType(tuple(sizes), dtype)

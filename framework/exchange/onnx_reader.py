@@ -31,10 +31,9 @@ from framework.exchange.rules.registry import Call, Result
 from framework.exchange.rules.wires import NARROW, Refused, Unknown, Wire
 from framework.ir.graph import Graph
 from framework.ir.op import Array
+from framework.limits import ONNX_NODES, ONNX_OPENED
 
 OLDEST = 1
-MOST_NODES = 200_000
-MOST_OPENED = 30_000  # nodes of loops and functions
 MOST_INPUTS = 10_000
 BYTES_OF_NODE = 1 << 14
 """A tensor of so many bytes counts as one node more each time that a loop reads it."""
@@ -102,8 +101,8 @@ class Reader:
     def bounded(self, proto: Any) -> None:
         """Refuse a graph of which everything would take very long."""
         for what, items, most in (
-            ("nodes", proto.node, MOST_NODES),
-            ("inputs", proto.input, MOST_NODES),
+            ("nodes", proto.node, ONNX_NODES),
+            ("inputs", proto.input, ONNX_NODES),
             ("outputs", proto.output, MOST_INPUTS),
         ):
             if len(items) > most:
@@ -201,8 +200,8 @@ class Reader:
     def spend(self, nodes: int) -> None:
         """Count nodes of inner graphs, which may be read many times."""
         self.opened += nodes
-        if self.opened > MOST_OPENED:
-            fact = f"its loops and functions are more than {MOST_OPENED:,} nodes when opened"
+        if self.opened > ONNX_OPENED:
+            fact = f"its loops and functions are more than {ONNX_OPENED:,} nodes when opened"
             raise ImportFailure(f"{self.file.name} cannot be imported: {fact}")
 
     def node(

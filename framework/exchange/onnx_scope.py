@@ -13,9 +13,9 @@ from framework.exchange.onnx_report import brief
 from framework.exchange.onnx_tensor import tensor_array
 from framework.exchange.rules.registry import Call
 from framework.exchange.rules.wires import NARROW, Refused, Wire
+from framework.limits import ONNX_DEPTH
 from framework.numerics.narrow import wider
 
-MOST_DEPTH = 24
 LONGEST_LABEL = 4096
 
 CONVERSIONS = ("Cast", "CastLike", "QuantizeLinear", "DequantizeLinear")
@@ -43,8 +43,8 @@ class Env:
 
     def inner(self) -> Env:
         """An environment inside this one."""
-        if self.depth >= MOST_DEPTH:
-            raise Refused(f"graphs are nested more than {MOST_DEPTH} deep")
+        if self.depth >= ONNX_DEPTH:
+            raise Refused(f"graphs are nested more than {ONNX_DEPTH} deep")
         return Env(outer=self, depth=self.depth + 1)
 
 

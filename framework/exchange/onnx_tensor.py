@@ -14,10 +14,9 @@ import numpy as np
 
 from framework.exchange.rules.wires import NARROW, Refused, dtype_of
 from framework.ir.op import Array
+from framework.limits import ARRAY_AXES, ONNX_ELEMENTS
 from framework.numerics.narrow import KINDS, decoded, unpacked
 
-MOST_ELEMENTS = 1 << 30
-MOST_AXES = 32
 MOST_DENSE = 1 << 26  # elements of a sparse tensor, zeros included
 LONGEST_PATH = 1000
 
@@ -34,13 +33,13 @@ FIELDS = {
 def dims_of(tensor: Any) -> tuple[int, ...]:
     """The shape of a stored tensor, dense or sparse, checked."""
     what = f"tensor '{getattr(tensor, 'name', '')}'"
-    if len(tensor.dims) > MOST_AXES:
-        raise Refused(f"{what} has {len(tensor.dims):,} axes; at most {MOST_AXES} work")
+    if len(tensor.dims) > ARRAY_AXES:
+        raise Refused(f"{what} has {len(tensor.dims):,} axes; at most {ARRAY_AXES} work")
     dims = tuple(int(size) for size in tensor.dims)
     if any(size < 0 for size in dims):
         raise Refused(f"{what} has the shape {list(dims)}; a size is at least 0")
-    if math.prod(dims) > MOST_ELEMENTS:
-        raise Refused(f"{what} has {math.prod(dims):,} elements; at most {MOST_ELEMENTS:,}")
+    if math.prod(dims) > ONNX_ELEMENTS:
+        raise Refused(f"{what} has {math.prod(dims):,} elements; at most {ONNX_ELEMENTS:,}")
     return dims
 
 

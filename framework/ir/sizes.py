@@ -20,8 +20,7 @@ from framework.ir.terms import (
     times,
     value_of,
 )
-
-HIGHEST_POWER = 48
+from framework.limits import SIZE_DEGREE
 
 
 class Dim:
@@ -99,8 +98,8 @@ class Dim:
         return with_table(floors.remainder, other, self)
 
     def __pow__(self, exponent: int) -> Size:
-        if not isinstance(exponent, int) or not 0 <= exponent <= HIGHEST_POWER:
-            raise ShapeError(f"{self} to the power {exponent}: 0 to {HIGHEST_POWER} is possible")
+        if not isinstance(exponent, int) or not 0 <= exponent <= SIZE_DEGREE:
+            raise ShapeError(f"{self} to the power {exponent}: 0 to {SIZE_DEGREE} is possible")
         out: Size = 1
         for _ in range(exponent):
             out = out * self

@@ -13,6 +13,7 @@ from math import gcd, inf
 from typing import Literal
 
 from framework.errors import ShapeError
+from framework.limits import SIZE_BITS, SIZE_DEGREE, SIZE_DEPTH, SIZE_TERMS
 
 Kind = Literal["symbol", "floor", "relu"]
 Bound = int | float  # an int, or plus or minus infinity; no other float occurs
@@ -22,10 +23,6 @@ AtomTable = dict[str, "Atom"]
 
 ONE: Monomial = ()
 LONGEST_TEXT = 240
-DEEPEST = 1_000
-MOST_TERMS = 400
-HIGHEST_DEGREE = 48
-WIDEST_COEFFICIENT = 4096
 
 
 class Atom(str):
@@ -73,8 +70,8 @@ def nested_atom(
     atom.rank = 1 + max(part.rank for part in parts)
     atom.weight = 1 + sum(part.weight for part in parts)
     atom.leaves = frozenset().union(*(part.leaves for part in parts))
-    if atom.rank > DEEPEST:
-        raise too_large(f"more than {DEEPEST} floors and maxima inside one another")
+    if atom.rank > SIZE_DEPTH:
+        raise too_large(f"more than {SIZE_DEPTH} floors and maxima inside one another")
     table[text] = atom
     return atom
 
@@ -132,8 +129,8 @@ def plus(a: Terms, b: Terms, factor: int = 1) -> Terms:
     """``a + factor * b`` as a new polynomial."""
     out = dict(a)
     add_into(out, b, factor)
-    if len(out) > MOST_TERMS:
-        raise too_large(f"more than {MOST_TERMS} terms")
+    if len(out) > SIZE_TERMS:
+        raise too_large(f"more than {SIZE_TERMS} terms")
     return out
 
 
@@ -153,8 +150,8 @@ def times(a: Terms, b: Terms) -> Terms:
                 out[monomial] = total
             else:
                 out.pop(monomial, None)
-        if len(out) > MOST_TERMS:
-            raise too_large(f"more than {MOST_TERMS} terms")
+        if len(out) > SIZE_TERMS:
+            raise too_large(f"more than {SIZE_TERMS} terms")
     check_growth(out)
     return out
 
@@ -162,10 +159,10 @@ def times(a: Terms, b: Terms) -> Terms:
 def check_growth(terms: Terms) -> None:
     """Refuse powers and coefficients that no real model has."""
     for monomial, coefficient in terms.items():
-        if len(monomial) > HIGHEST_DEGREE:
-            raise too_large(f"a product of more than {HIGHEST_DEGREE} factors")
-        if coefficient.bit_length() > WIDEST_COEFFICIENT:
-            raise too_large(f"a number of more than {WIDEST_COEFFICIENT} bits")
+        if len(monomial) > SIZE_DEGREE:
+            raise too_large(f"a product of more than {SIZE_DEGREE} factors")
+        if coefficient.bit_length() > SIZE_BITS:
+            raise too_large(f"a number of more than {SIZE_BITS} bits")
 
 
 def content(terms: Terms) -> int:

@@ -234,7 +234,7 @@ def with_weights(given: Given, queries: slice, rules: Rules, memory: Block) -> N
 
 def sums(s: Array) -> Array:
     """Sum of each row, kept as 1."""
-    return np.matmul(s, np.ones((s.shape[1], 1), s.dtype))
+    return np.asarray(np.matmul(s, np.ones((s.shape[1], 1), s.dtype)))
 
 
 def finite(top: Array) -> Array:

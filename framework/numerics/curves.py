@@ -119,12 +119,26 @@ def clip(low: float | None, high: float | None) -> Curve:
     """Cut off below ``low``, then above ``high``."""
 
     def rule(x: Array, y: Array, spare: Array) -> None:
+        if low is not None and high is not None:  # one pass instead of two
+            np.clip(x, low, high, out=y)
+            return
         if low is not None:
             x = np.maximum(x, filled(low, x), out=y)
         if high is not None:
             x = np.minimum(x, filled(high, x), out=y)
         if x is not y:
             np.copyto(y, x)
+
+    return Curve(rule)
+
+
+def scale(by: float, shift: float) -> Curve:
+    """``x * by + shift``."""
+
+    def rule(x: Array, y: Array, spare: Array) -> None:
+        np.multiply(x, by, out=y)
+        if shift != 0:
+            y += shift
 
     return Curve(rule)
 
@@ -191,6 +205,22 @@ def weighted(x: Array, y: Array, gate: Array) -> None:
     np.exp(gate, out=gate)
     gate += 1
     np.divide(x, gate, out=y)
+
+
+def swiglu_into(gate: Array, value: Array, out: Array, alpha: float, scratch: Array) -> None:
+    """``gate / (1 + exp(-alpha gate)) * value`` in blocks of rows; ``out`` may be either."""
+    rows = max(1, BLOCK // max(1, out.size // max(1, len(out)))) if out.ndim else 1
+    whole = [array.reshape(-1) if out.ndim == 0 else array for array in (gate, value, out)]
+    for start in range(0, len(whole[2]), rows):
+        g, v, y = (array[start : start + rows] for array in whole)
+        inner = np.empty(y.shape, y.dtype)
+        if y.nbytes <= scratch.nbytes:
+            inner = carved(scratch, y.shape, y.dtype)[0]
+        np.multiply(g, -alpha, out=inner)
+        np.exp(inner, out=inner)
+        inner += 1
+        np.divide(g, inner, out=inner)
+        np.multiply(inner, v, out=y)
 
 
 def mish(x: Array, y: Array, spare: Array) -> None:

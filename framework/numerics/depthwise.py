@@ -6,6 +6,7 @@ the stride; ``einsum`` does so without an array in between.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -51,22 +52,39 @@ class Depthwise:
     @cached_property
     def together(self) -> int:
         """Columns whose channels are one run."""
-        dense = self.shape.windows.stride[1] == 1 and self.shape.x[1] < MANY_CHANNELS
-        return max(1, min(RUN // self.shape.x[1], self.shape.y[3])) if dense else 1
+        few = self.shape.x[1] < MANY_CHANNELS
+        return max(1, min(RUN // self.shape.x[1], self.shape.y[3])) if few else 1
+
+    @cached_property
+    def phases(self) -> list[tuple[int, slice, int, int]]:
+        """The taps of a row by the columns that a stride reads together.
+
+        For each such phase: its number, its taps, the first column that they read among its
+        own, and the distance to the next.
+        """
+        step, apart = self.shape.windows.stride[1], self.shape.windows.dilation[1]
+        every = step // math.gcd(step, apart)
+        found = [
+            (first * apart % step, slice(first, None, every), first * apart // step,
+             every * apart // step)
+            for first in range(min(every, self.shape.windows.kernel[1]))
+        ]  # fmt: skip
+        return found
 
     @cached_property
     def needs(self) -> tuple[tuple[int, ...], ...]:
-        """Shapes of a worker's tile, stage and result."""
-        shape = self.shape
+        """Shapes of a worker's tile, stage, result, and the part of it that a phase adds."""
+        shape, step = self.shape, self.shape.windows.stride[1]
         rows = max(part.stop - part.start for *_, part in self.tasks)
         channels = max(part.stop - part.start for _, part, _ in self.tasks)
-        height, width = shape.tile(rows)
-        blocks = -(-shape.y[3] // self.together)
-        width += blocks * self.together - shape.y[3]
+        height, blocks = shape.tile(rows)[0], -(-shape.y[3] // self.together)
+        width = blocks * self.together + (shape.windows.spans[1] - 1) // step
+        result = (rows, blocks, self.together * channels)
         return (
-            (height, 1, width, channels),
-            stage_shape((channels, *shape.x[2:]), height, width),
-            (rows, blocks, self.together * channels),
+            (height, step, width, channels),
+            stage_shape((channels, *shape.x[2:]), height, width * step),
+            result,
+            result if len(self.phases) > 1 else (0,),
         )
 
     @cached_property
@@ -91,30 +109,36 @@ class Depthwise:
             image, channels, rows = self.tasks[number]
             bench = bench_of(scratch, number, self.team.threads, self.size)
             count, many = rows.stop - rows.start, channels.stop - channels.start
-            (_, _, width, _), stage, (_, blocks, _) = self.needs
-            tile = bench.take(self.shape.tile(count)[0], 1, width, many)
+            (_, step, width, _), stage, (_, blocks, _), spare = self.needs
+            tile = bench.take(self.shape.tile(count)[0], step, width, many)
             kept = bench.take(*stage) if stage[0] else None
             fetch(x[image, channels], tile, self.shape.first(rows.start), kept)
             result = bench.take(count, blocks, self.together * many)
-            view = self.view(tile[:, 0], result.shape)
-            np.einsum("hwuvc,uvc->hwc", view, self.part(weight, channels), out=result)
-            result = result.reshape(count, -1, many)[:, : self.shape.y[3]]
-            part = finish.of(channels)
+            added = bench.take(*result.shape) if spare[0] else result
+            self.sum_taps(tile, self.part(weight, channels), result, added)
+            part = finish.of(channels, self.together)
             part.before(result)
             place = (image, channels, rows)
+            result = result.reshape(count, -1, many)[:, : self.shape.y[3]]
             part.store(result, out, place)
             part.after(out[place])
 
         self.team.each(task, len(self.tasks))
 
+    def sum_taps(self, tile: Array, weight: Array, result: Array, added: Array) -> None:
+        """Each phase in one pass over what its taps read."""
+        high, _, wide, deep = tile.strides
+        (down, _), apart = self.shape.windows.stride, self.shape.windows.dilation[0]
+        for number, (phase, taps, first, beside) in enumerate(self.phases):
+            weights = weight[:, taps]
+            shape = (*result.shape[:2], *weights.shape[:2], result.shape[2])
+            steps = (high * down, wide * self.together, high * apart, wide * beside, deep)
+            view = as_strided(tile[:, phase, first:], shape, steps)
+            target = added if number else result
+            np.einsum("hwuvc,uvc->hwc", view, weights, out=target)
+            if number:
+                np.add(result, added, out=result)
+
     def part(self, weight: Array, channels: slice) -> Array:
         """The weights of a task."""
         return weight if self.together > 1 else weight[..., channels]
-
-    def view(self, tile: Array, shape: tuple[int, ...]) -> Array:
-        """[h, w, c] -> [rows, blocks, kh, kw, run]: what each tap reads."""
-        high, wide, deep = tile.strides
-        (down, right), (apart, beside) = self.shape.windows.stride, self.shape.windows.dilation
-        steps = (high * down, wide * right * self.together, high * apart, wide * beside, deep)
-        kernel = self.shape.windows.kernel
-        return as_strided(tile, (*shape[:2], *kernel, shape[2]), steps)

@@ -18,8 +18,18 @@ Array = NDArray[Any]
 TILE_BYTES = 1 << 19
 """Bound of a task's part of the image and of the result."""
 
+RESULT_BYTES = 1 << 20
+"""Bound of a task's whole planes of the result, where filters are shared out."""
+
 FEWEST_COLUMNS = 128
-"""Below this many positions for each thread, threads share the filters instead."""
+"""Below this many positions for each thread, threads share the filters instead.
+
+So they do where the result is larger than the image: steps after the product run faster
+along whole planes.
+"""
+
+FEWEST_FILTERS = 16
+"""Products of fewer filters spend their time on reading the image."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +44,11 @@ class Direct:
         """(image, filters, rows) of each task."""
         shape, threads = self.shape, self.team.threads
         count = shape.y[2] * shape.y[3]
-        if count < FEWEST_COLUMNS * threads and shape.x[0] < threads:
-            filters, rows = cut(shape.y[1], shape.y[1], threads), [slice(0, shape.y[2])]
+        small = count < FEWEST_COLUMNS * threads and shape.x[0] < threads
+        if small or shape.y[1] >= 2 * shape.x[1]:
+            fit = max(FEWEST_FILTERS, RESULT_BYTES // (count * 4))
+            threads = threads if shape.x[0] < threads else 1
+            filters, rows = cut(shape.y[1], fit, threads), [slice(0, shape.y[2])]
         else:
             row = (shape.x[1] + shape.y[1]) * shape.y[3] * 4
             most = max(TILE_BYTES // row, -(-FEWEST_COLUMNS // shape.y[3]))

@@ -8,6 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from framework.numerics.curves import sweep
+from framework.numerics.normal import ERF_CURVE
+from framework.numerics.team import SOLO
+
 Array = NDArray[Any]
 
 # W. J. Cody 1969, "Rational Chebyshev approximations for the error function", Math. Comp. 23;
@@ -50,45 +54,27 @@ FAR_Q = (
     3.43936767414372164e03,
     1.23033935480374942e03,
 )
-# Single precision, |x| <= 4: erf(x) = x * P(x²) / Q(x²); minimax, as in Eigen and XLA.
-SINGLE_P = (
-    -2.72614225801306e-10,
-    2.77068142495902e-08,
-    -2.10102402082508e-06,
-    -5.69250639462346e-05,
-    -7.34990630326855e-04,
-    -2.95459980854025e-03,
-    -1.60960333262415e-02,
-)
-SINGLE_Q = (
-    -1.45660718464996e-05,
-    -2.13374055278905e-04,
-    -1.68282697438203e-03,
-    -7.37332916720468e-03,
-    -1.42647390514189e-02,
-)
-
 BLOCK = 16384
 """Elements worked on at a time: the temporaries of a block stay in the cache."""
 
 
 def erf(x: Array) -> Array:
     """erf of every element, to the last digits of its dtype; float16 goes through float32."""
+    if x.dtype == np.float64:
+        return _in_blocks(x)
+    wide = np.ascontiguousarray(x, np.float32).reshape(np.shape(x))
+    y = np.empty_like(wide)
+    memory = np.empty(ERF_CURVE.scratch(4, y.size), np.uint8)
+    sweep(wide, y, ERF_CURVE, SOLO, memory)
+    return y.astype(x.dtype, copy=False)
+
+
+def _in_blocks(x: Array) -> Array:
     flat = np.ravel(x)
     y = np.empty_like(flat)
-    rule = _double if x.dtype == np.float64 else _single
     for start in range(0, flat.size, BLOCK):
-        y[start : start + BLOCK] = rule(flat[start : start + BLOCK])
+        y[start : start + BLOCK] = _double(flat[start : start + BLOCK])
     return y.reshape(x.shape)
-
-
-def _single(x: Array) -> Array:
-    near = np.clip(x.astype(np.float32, copy=False), -4, 4)
-    square = near * near
-    y = polynomial(SINGLE_P, square) * near
-    y /= polynomial(SINGLE_Q, square)
-    np.clip(y, -1, 1, out=y)
-    return y
 
 
 def _double(x: Array) -> Array:

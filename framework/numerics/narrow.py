@@ -117,10 +117,10 @@ def table(kind: Real | Power) -> Array:
     size[beyond] = np.nan
     if kind.infinite:
         size[beyond & (mantissa == 0)] = np.inf
-    numbers = np.where(codes >> kind.bits - 1, -size, size)
+    numbers: Array = np.where(codes >> kind.bits - 1, -size, size)
     if not kind.minus_zero:
         numbers[1 << kind.bits - 1] = np.nan
-    return numbers.astype(np.float32)
+    return np.asarray(numbers, np.float32)
 
 
 def unpacked(data: Array, bits: int, count: int) -> Array:

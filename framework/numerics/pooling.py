@@ -63,15 +63,24 @@ def avg_pool(x: Array, windows: Windows, counts: Sequence[int], with_pads: bool)
     """
     wide = x.astype(np.float32) if x.dtype == np.float16 else x
     total = fold_windows(wide, windows, counts, np.add, 0)
+    total /= divisors(windows, x.shape[2:], counts, with_pads).astype(total.dtype)
+    return total.astype(x.dtype, copy=False)
+
+
+def divisors(
+    windows: Windows, sizes: Sequence[int], counts: Sequence[int], with_pads: bool
+) -> Array:
+    """How many elements each window counts: [*counts]."""
+    found: Array = np.ones((), np.int64)
     for axis, count in enumerate(counts):
-        size, (before, after) = x.shape[axis + 2], windows.pads[axis]
+        size, (before, after) = sizes[axis], windows.pads[axis]
         taps = np.arange(windows.kernel[axis]) * windows.dilation[axis]
         at = np.add.outer(np.arange(count) * windows.stride[axis] - before, taps)
         low, high = (-before, size + after) if with_pads else (0, size)
         # Holes of a dilation may leave a window nothing but pads: its sum is 0, and its mean.
         taken = np.maximum(((at >= low) & (at < high)).sum(1), 1)
-        total /= taken.astype(total.dtype).reshape(-1, *([1] * (len(counts) - axis - 1)))
-    return total.astype(x.dtype, copy=False)
+        found = np.multiply.outer(found, taken)
+    return found
 
 
 def lp_pool(x: Array, windows: Windows, counts: Sequence[int], p: float) -> Array:

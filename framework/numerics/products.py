@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -140,7 +141,7 @@ def matrices(x: Array, *others: Array | None) -> Iterator[tuple[Any, ...]]:
 def mergeable(x: Array) -> bool:
     """Can the axes before the last be one without a copy?"""
     axes = [(n, step) for n, step in zip(x.shape[:-1], x.strides[:-1], strict=True) if n != 1]
-    return all(a[1] == b[0] * b[1] for a, b in zip(axes, axes[1:], strict=False))
+    return all(a[1] == b[0] * b[1] for a, b in pairwise(axes))
 
 
 def blas_ready(x: Array) -> Array:
@@ -174,4 +175,4 @@ def worth_sharing(a: Array, out: Array) -> bool:
     """Are there several products, together large enough for two threads, but small each?"""
     each = out.shape[-1] * out.shape[-2] * a.shape[-1]
     total = math.prod(out.shape[:-2]) * each
-    return max(out.shape[:-2]) > 1 and total >= LEAST_WORK and each < 16 * LEAST_WORK
+    return bool(max(out.shape[:-2]) > 1 and total >= LEAST_WORK and each < 16 * LEAST_WORK)

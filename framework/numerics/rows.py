@@ -51,7 +51,7 @@ def around(shape: tuple[int, ...], axis: int) -> tuple[int, int, int]:
 def row_sums(y: Array) -> Array:
     """Sum over axis 1 of [rows, n] or [rows, n, m], kept as 1."""
     if y.ndim == 2:
-        return np.matmul(y, np.ones((y.shape[1], 1), y.dtype))
+        return np.asarray(np.matmul(y, np.ones((y.shape[1], 1), y.dtype)))
     return np.asarray(y.sum(1, keepdims=True))
 
 
@@ -120,14 +120,15 @@ def mean_square(y: Array) -> Array:
     """The mean of the squares of each row, kept as 1."""
     found = np.matmul(y[:, None, :], y[:, :, None])[:, :, 0]
     found /= y.shape[1]
-    return found
+    return np.asarray(found)
 
 
 def root(square: Array, eps: float) -> Array:
     """``1 / sqrt(square + eps)``, in place."""
     square += eps
     np.sqrt(square, out=square)
-    return np.reciprocal(square, out=square)
+    np.reciprocal(square, out=square)
+    return square
 
 
 def layer_norm_into(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,7 @@ def shares(count: int, parts: int, grain: int = 1) -> list[slice]:
     grains = -(-count // grain)
     parts = max(1, min(parts, grains))
     cuts = [-(-grains * part // parts) * grain for part in range(parts)] + [count]
-    return [slice(a, b) for a, b in zip(cuts, cuts[1:], strict=False) if a < b or count == 0]
+    return [slice(a, b) for a, b in pairwise(cuts) if a < b or count == 0]
 
 
 def blocks(rows: int, columns: int, block: int = BLOCK) -> Iterator[Place]:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import log, pi, sqrt
 from typing import Any, Literal
 
 import numpy as np
 
 from framework.ir.dims import product
-from framework.ir.op import Array, Cost, Match, Op
-from framework.ir.types import axis_index
+from framework.ir.kernel import How, Kernel
+from framework.ir.op import PLAIN, Array, Cost, Match, Op
+from framework.ir.types import TensorType, axis_index
 from framework.numerics import curves, normal
 from framework.numerics.convolution import widened
-from framework.numerics.curves import Curve
+from framework.numerics.curves import Curve, swiglu_into
 from framework.numerics.erf import erf
 from framework.numerics.softmax import sigmoid
+from framework.numerics.sweep import BLOCK
 from framework.ops.activation import Activation
+from framework.ops.kernels import all_fast, kernel_of
 
 GELU_CUBIC = 0.044715
 """Coefficient that fits the tanh form to the exact one (Hendrycks and Gimpel 2016)."""
@@ -187,6 +190,18 @@ class Glu(Op, name="glu"):
         a, b = np.split(widened(x), 2, self.axis)
         return np.asarray(a * sigmoid(b), x.dtype)
 
+    def prepare(self, types: Sequence[TensorType | None], how: How = PLAIN) -> Kernel | None:
+        """A quotient in the result's memory."""
+        if not all_fast(types):
+            return None
+
+        def run(x: Array, out: Array, scratch: Array) -> None:
+            a, b = np.split(x, 2, self.axis)
+            np.negative(b, out=out)
+            curves.weighted(a, out, out)
+
+        return kernel_of(self, types, run)
+
     def decompose(self, g: Any, x: Any) -> Any:
         """Split, sigmoid, product."""
         a, b = g.split(x, axis=self.axis, parts=2)
@@ -226,6 +241,17 @@ class SwiGlu(Op, name="swiglu"):
         wide = widened(gate)
         with np.errstate(over="ignore"):
             return np.asarray(wide * sigmoid(self.alpha * wide) * widened(value), gate.dtype)
+
+    def prepare(self, types: Sequence[TensorType | None], how: How = PLAIN) -> Kernel | None:
+        """Block by block."""
+        if not all_fast(types):
+            return None
+
+        def run(gate: Array, value: Array, out: Array, scratch: Array) -> None:
+            swiglu_into(gate, value, out, self.alpha, scratch)
+
+        room = np.dtype(types[0].dtype if types[0] else "float32").itemsize * BLOCK
+        return kernel_of(self, types, run, (0, 1), room, algorithm="blocks")
 
     def decompose(self, g: Any, gate: Any, value: Any) -> Any:
         """A swish and a product."""

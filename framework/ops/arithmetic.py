@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import reduce
 from typing import Any, ClassVar
 
 import numpy as np
 
 from framework.ir.dims import product
-from framework.ir.op import Array, Cost, Match, Op, Sample
-from framework.ir.types import broadcast
+from framework.ir.kernel import How, Kernel
+from framework.ir.op import PLAIN, Array, Cost, Match, Op, Sample
+from framework.ir.types import TensorType, broadcast
 from framework.numerics.convolution import widened
+from framework.numerics.curves import scale
 from framework.ops.casting import converted
+from framework.ops.kernels import all_fast, curve_kernel, folded_kernel, ufunc_kernel
 
 
 class Variadic(Op):
@@ -32,6 +35,10 @@ class Variadic(Op):
     def compute(self, xs: tuple[Array, ...]) -> Array:
         """Fold the function over the tensors; one tensor alone is copied."""
         return np.asarray(reduce(type(self).function, xs[1:], xs[0].copy()))
+
+    def prepare(self, types: Sequence[TensorType | None], how: How = PLAIN) -> Kernel | None:
+        """The same into given memory."""
+        return folded_kernel(self, types, type(self).function, how)
 
     def cost(self, d: Match) -> Cost:
         """One operation for each element of the result and each tensor after the first."""
@@ -64,6 +71,12 @@ class Binary(Op):
         """The function, broadcast; NaN and inf come without a warning."""
         with np.errstate(all="ignore"):
             return np.asarray(type(self).function(a, b))
+
+    def prepare(self, types: Sequence[TensorType | None], how: How = PLAIN) -> Kernel | None:
+        """The same into given memory, where one function is all that `compute` does."""
+        if type(self).compute is not Binary.compute:
+            return None
+        return ufunc_kernel(self, types, type(self).function, how)
 
     def cost(self, d: Match) -> Cost:
         """One operation for each element of the result."""
@@ -172,6 +185,12 @@ class Mean(Op, name="mean"):
         total = reduce(np.add, map(widened, xs)) / len(xs)
         return np.asarray(total, xs[0].dtype)
 
+    def prepare(self, types: Sequence[TensorType | None], how: How = PLAIN) -> Kernel | None:
+        """The same into given memory."""
+        if not all_fast(types):
+            return None
+        return folded_kernel(self, types, np.add, how, divisor=len(types))
+
     def decompose(self, g: Any, xs: tuple[Any, ...]) -> Any:
         """A sum, scaled."""
         return g.scale(g.add(*xs), by=1 / len(xs))
@@ -249,6 +268,12 @@ class Scale(Op, name="scale"):
         """``x * by + shift``."""
         y = np.asarray(x * self.by, x.dtype)
         return y if self.shift == 0 else np.asarray(y + self.shift, x.dtype)
+
+    def prepare(self, types: Sequence[TensorType | None], how: How = PLAIN) -> Kernel | None:
+        """Block by block, in place."""
+        if not all_fast(types):
+            return None
+        return curve_kernel(self, types, scale(self.by, self.shift), how)
 
     def cost(self, d: Match) -> Cost:
         """One product for each element, and one sum where there is a shift."""

@@ -16,7 +16,7 @@ from framework.ir.op import PLAIN, Array, Cost, Match, Op, spread
 from framework.ir.types import TensorType
 from framework.numerics.convolution import convolve, convolve_transposed
 from framework.numerics.tiles import Curve
-from framework.ops.convolving import conv_kernel, without_addend
+from framework.ops.convolving import conv_kernel, spread_kernel, without_addend
 from framework.ops.window import (
     AxisWindow,
     axis_windows,
@@ -247,6 +247,14 @@ class ConvTranspose(Op, name="conv_transpose"):
             return super().fans(slot, shape)
         window = int(np.prod(shape[2:], dtype=np.int64))
         return shape[0] // self.groups * window, shape[1] * window
+
+    def prepare(self, types: Sequence[TensorType | None], how: How = PLAIN) -> Kernel | None:
+        """One product where windows do not overlap and nothing is cut off."""
+        x, weight, _ = types
+        if x is None or weight is None or self.groups > 1:
+            return None
+        (output,) = self.infer({"x": x, "weight": weight}).outputs
+        return spread_kernel(self.windows(x.rank - 2), x, output, how)
 
     def cost(self, d: Match) -> Cost:
         """One multiply-accumulate for each element of x and weight that it meets."""

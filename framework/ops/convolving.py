@@ -5,22 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
-
-import numpy as np
 
 from framework.ir.kernel import How, Kernel
 from framework.ir.op import Array
-from framework.ir.types import TensorType
+from framework.ir.types import TensorType, fixed_size
 from framework.numerics.columns import Columns, Geometry
 from framework.numerics.depthwise import Depthwise
 from framework.numerics.direct import Direct
+from framework.numerics.planes import Planes
+from framework.numerics.spreading import Spreading
 from framework.numerics.tiles import Curve, Finish
 from framework.numerics.windows import Windows
 from framework.numerics.winograd import Winograd, transformed
 from framework.ops.window import AxisWindow, windows_at
 
 Algorithm = Columns | Depthwise | Direct | Winograd
+
+FEW_CHANNELS = 8
+"""Below, rows of the image are longer runs than rows of the kernel with all channels."""
 
 FEWEST_CHANNELS = 16
 """Winograd's transforms cost more than the products that they save below."""
@@ -38,7 +40,7 @@ def conv_kernel(
     x, weight = types[0], types[2]
     if x is None or weight is None or output.dtype != "float32" or x.rank not in (3, 4):
         return None
-    if min(map(int, x.shape), default=0) < 1 or 0 in output.shape:
+    if 0 in x.shape or 0 in output.shape:
         return None
     shape = geometry(axes, groups, x, output)
     name, algorithm, layout = chosen(shape, how)
@@ -50,7 +52,8 @@ def conv_kernel(
         finish = Finish(bias, None if addend is None else image(addend), curve)
         algorithm.run(image(x), weight, finish, image(out), scratch)
 
-    return Kernel(run, (output,), algorithm.scratch, layouts={2: lambda weight: layout(image(weight))}, algorithm=name)
+    layouts = {2: lambda weight: layout(image(weight))}
+    return Kernel(run, (output,), algorithm.scratch, layouts=layouts, algorithm=name)
 
 
 def without_addend(kernel: Kernel | None) -> Kernel | None:
@@ -70,7 +73,7 @@ def geometry(
     axes: Sequence[AxisWindow], groups: int, x: TensorType, output: TensorType
 ) -> Geometry:
     """The sizes as those of images: a signal is an image of one row."""
-    windows = windows_at(axes, [int(n) for n in x.shape[2:]])
+    windows = windows_at(axes, [fixed_size(n, "conv") for n in x.shape[2:]])
     if x.rank == 3:
         windows = Windows(
             (1, *windows.kernel), (1, *windows.stride), (1, *windows.dilation),
@@ -81,7 +84,7 @@ def geometry(
 
 def images(type_: TensorType) -> tuple[int, int, int, int]:
     """Sizes [b, c, h, w]."""
-    b, c, *size = (int(n) for n in type_.shape)
+    b, c, *size = (fixed_size(n, "conv") for n in type_.shape)
     h, w = size if len(size) == 2 else (1, size[0])
     return b, c, h, w
 
@@ -105,7 +108,7 @@ def chosen(shape: Geometry, how: How) -> tuple[str, Algorithm, Callable[[Array],
         before = (windows.pads[0][0], windows.pads[1][0])
         tiles = Winograd(shape.x, shape.y, before, m, team)
         return f"winograd f{m}", tiles, lambda weight: transformed(weight, m)
-    columns = Columns(shape, team)
+    columns = (Planes if shape.inner < FEW_CHANNELS else Columns)(shape, team)
     return "column tiles", columns, columns.layout
 
 
@@ -123,27 +126,18 @@ def edge(shape: Geometry, how: How) -> int:
     return 4 if how.precision == "fast" and work[4] < 0.7 * work[2] else 2
 
 
-def curve_of(activation: Any) -> Curve | None:
-    """An activation that works in place."""
-    if activation is None:
+def spread_kernel(
+    axes: Sequence[AxisWindow], x: TensorType, output: TensorType, how: How
+) -> Kernel | None:
+    """A transposed convolution of images whose windows lie side by side."""
+    if x.dtype != "float32" or x.rank != 4 or 0 in x.shape:
         return None
-    if activation.name == "relu":
-        return relu
-    if activation.name == "relu6":
-        return relu6
-
-    def curve(y: Array) -> None:
-        np.copyto(y, activation.compute(y))
-
-    return curve
-
-
-def relu(y: Array) -> None:
-    """``max(y, 0)`` in place."""
-    np.maximum(y, np.float32(0), out=y)
-
-
-def relu6(y: Array) -> None:
-    """``min(max(y, 0), 6)`` in place."""
-    np.maximum(y, np.float32(0), out=y)
-    np.minimum(y, np.float32(6), out=y)
+    shape, kernel = images(x), (axes[0].kernel, axes[1].kernel)
+    beside = all(axis.kernel == axis.stride and axis.dilation == 1 for axis in axes)
+    padded = any(isinstance(axis.pad, tuple) and any(axis.pad) for axis in axes)
+    whole = tuple(n * k for n, k in zip(shape[2:], kernel, strict=True))
+    if not beside or padded or output.shape[2:] != whole:
+        return None
+    tiles = Spreading(shape, images(output)[1], kernel, how.team)
+    layouts = {1: tiles.layout}
+    return Kernel(tiles.run, (output,), tiles.scratch, layouts=layouts, algorithm="taps in place")

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 import numpy as np
 
 from framework.errors import ShapeError
-from framework.ir.op import Array, Match, Op, Sample
-from framework.ir.types import FLOATS
+from framework.ir.kernel import How, Kernel
+from framework.ir.op import PLAIN, Array, Match, Op, Sample
+from framework.ir.types import FLOATS, TensorType
 from framework.numerics.convolution import widened
 from framework.ops.arithmetic import Binary
+from framework.ops.kernels import ufunc_kernel
 
 
 class Div(Binary, name="div"):
@@ -50,6 +52,10 @@ class Div(Binary, name="div"):
             if self.rounding == "trunc":  # one more where floor went below a negative quotient
                 y = y + ((np.fmod(a, b) != 0) & ((a < 0) != (b < 0)))
             return np.asarray(y, a.dtype)
+
+    def prepare(self, types: Sequence[TensorType | None], how: How = PLAIN) -> Kernel | None:
+        """The true quotient into given memory."""
+        return ufunc_kernel(self, types, np.divide, how) if self.rounding == "none" else None
 
     @classmethod
     def examples(cls) -> Iterator[tuple[Any, ...]]:

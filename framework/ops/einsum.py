@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from framework.errors import ShapeError
 from framework.ir.dims import Shape, Size, format_shape, product
-from framework.ir.op import Array, Cost, Match, Op, Sample
+from framework.ir.kernel import How, Kernel
+from framework.ir.op import PLAIN, Array, Cost, Match, Op, Sample
 from framework.ir.types import TensorType, broadcast
 from framework.numerics.convolution import widened
+from framework.numerics.products import multiply
+from framework.numerics.sweep import carved, padded_bytes
+from framework.numerics.team import Team
 from framework.ops.equations import DOTS, Equation, Term
+from framework.ops.kernels import all_fast, kernel_of, sizes
 
 
 class Einsum(Op, name="einsum"):
@@ -59,15 +65,23 @@ class Einsum(Op, name="einsum"):
         with np.errstate(over="ignore"):  # a float16 sum may still be too large: inf
             return np.array(y, dtype=xs[0].dtype)
 
-    def prepare(self, types: Sequence[TensorType | None]) -> Callable[..., Any] | None:
+    def prepare(self, types: Sequence[TensorType | None], how: How = PLAIN) -> Kernel | None:
         """A matrix product, where the equation is one."""
-        equation = Equation.parse(self.equation)
-        roles = Roles.of(equation)
-        given = types[0] if types else None
-        if roles is None or not isinstance(given, TensorType) or given.dtype == "float16":
+        roles = Roles.of(Equation.parse(self.equation))
+        if roles is None or not all_fast(types):
             return None
-        multiply = roles.product
-        return lambda xs: multiply(*xs)
+        known = dict(zip(roles.left, sizes(types[0]), strict=True))
+        known |= dict(zip(roles.right, sizes(types[1]), strict=True))
+        direct, team = roles.direct(known), how.team
+        room = math.prod(known[name] for name in roles.equation.output)
+        itemsize = np.dtype(types[0].dtype if types[0] else "float32").itemsize
+
+        def run(xs: tuple[Array, ...], out: Array, scratch: Array) -> None:
+            a, b = xs
+            roles.product_into(a, b, out, known, direct, team, scratch)
+
+        spare = 0 if direct else padded_bytes(room * itemsize)
+        return kernel_of(self, types, run, scratch=spare, algorithm="matrix product")
 
     def cost(self, d: Match) -> Cost:
         """One multiply-accumulate for each combination of all names."""
@@ -145,21 +159,44 @@ class Roles:
             return None
         return cls(equation, left, right)
 
-    def product(self, a: Array, b: Array) -> Array:
-        """Lay both out as [batch, rows, inner] and [batch, inner, columns], and multiply."""
-        sizes = dict(zip(self.left, a.shape, strict=True))
-        sizes |= dict(zip(self.right, b.shape, strict=True))
-        x = arranged(a, self.left, (self.batch, self.rows, self.inner), sizes)
-        y = arranged(b, self.right, (self.batch, self.inner, self.columns), sizes)
+    def direct(self, known: dict[str, int]) -> bool:
+        """Can the product be written where the result is, without a copy?
+
+        Then rows and columns are one axis each, and one of them is the last of the result.
+        """
+        groups = [[n for n in group if known[n] != 1] for group in (self.rows, self.columns)]
+        last = [name for name in self.equation.output if known[name] != 1][-1:]
+        return all(len(group) <= 1 for group in groups) and last in groups
+
+    def product_into(
+        self, a: Array, b: Array, out: Array, known: dict[str, int],
+        direct: bool, team: Team, scratch: Array,
+    ) -> None:  # fmt: skip
+        """Lay both out as [*batch, rows, inner] and [*batch, inner, columns], and multiply."""
+        x = arranged(a, self.left, self.batch, (self.rows, self.inner), known)
+        y = arranged(b, self.right, self.batch, (self.inner, self.columns), known)
+        shape = (*x.shape[:-1], y.shape[-1])
         names = [*self.batch, *self.rows, *self.columns]
-        z = np.matmul(x, y).reshape([sizes[name] for name in names])
-        return np.transpose(z, [names.index(name) for name in self.equation.output])
+        turned = out.transpose([self.equation.output.index(name) for name in names])
+        if not direct:
+            z = carved(scratch, shape, out.dtype)[0]
+            multiply(x, y, z, team)
+            np.copyto(turned, z.reshape(turned.shape))
+            return
+        target = turned.reshape(shape)
+        if target.shape[-1] > 1 and target.strides[-1] != target.itemsize:
+            x, y, target = y.swapaxes(-1, -2), x.swapaxes(-1, -2), target.swapaxes(-1, -2)
+        multiply(x, y, target, team)
 
 
 def arranged(
-    x: Array, names: Term, groups: Sequence[Sequence[str]], sizes: dict[str, int]
+    x: Array,
+    names: Term,
+    batch: Sequence[str],
+    groups: Sequence[Sequence[str]],
+    sizes: dict[str, int],
 ) -> Array:
-    """Transpose to the order of the groups and merge each group into one axis."""
-    order = [names.index(name) for group in groups for name in group]
-    shape = [int(np.prod([sizes[name] for name in group], dtype=int)) for group in groups]
-    return x.transpose(order).reshape(shape)
+    """Transpose to the order of the names, the batch first; merge each group into one axis."""
+    order = [names.index(name) for group in (batch, *groups) for name in group]
+    merged = [math.prod(sizes[name] for name in group) for group in groups]
+    return x.transpose(order).reshape([*(sizes[name] for name in batch), *merged])

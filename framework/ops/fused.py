@@ -17,7 +17,6 @@ from framework.ir.match import Given, Namer
 from framework.ir.op import PLAIN, Array, Cost, Inference, Match, Op, find_op
 from framework.ir.types import TensorType
 from framework.numerics.convolution import widened
-from framework.ops.convolving import curve_of
 from framework.ops.kernels import Places, linear_kernel
 
 
@@ -87,7 +86,9 @@ class FusedConv(Fused, name="fused_conv", listed=False):
 
     def prepare(self, types: Sequence[TensorType | None], how: How = PLAIN) -> Kernel | None:
         """The convolution's algorithm; what follows it is done tile by tile."""
-        found: Kernel | None = self.head.kernel_with(types, how, curve_of(self.activation))
+        act = self.activation
+        curve = None if act is None else act.curve_for("float32").in_place()
+        found: Kernel | None = self.head.kernel_with(types, how, curve)
         return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,8 +10,10 @@ import numpy as np
 from framework.errors import InputError, Mistake
 from framework.ir.attributes import SizeAttr
 from framework.ir.dims import Size, ceildiv, maximum
-from framework.ir.op import Array, Cost, Match, Op, Sample
-from framework.ir.types import axis_index, fixed_size
+from framework.ir.kernel import How, Kernel
+from framework.ir.op import PLAIN, Array, Cost, Match, Op, Sample
+from framework.ir.types import TensorType, axis_index, fixed_size
+from framework.ops.kernels import kernel_of
 from framework.ops.rules import negative, position
 
 
@@ -169,6 +171,14 @@ class Gather(Op, name="gather"):
         check_indices(indices, x.shape[self.axis])
         return np.asarray(np.take(x, indices.astype(np.int64, copy=False), self.axis))
 
+    def prepare(self, types: Sequence[TensorType | None], how: How = PLAIN) -> Kernel | None:
+        """The same into given memory."""
+        return kernel_of(self, types, self._pick)
+
+    def _pick(self, x: Array, indices: Array, out: Array, scratch: Array) -> None:
+        check_indices(indices, x.shape[self.axis])
+        take_into(x, indices, self.axis, out)
+
     def index_limit(self, d: Match) -> dict[str, Size]:
         """Indices stay below the size of the axis."""
         return {"indices": d.shapes["x"][self.axis]}
@@ -190,6 +200,11 @@ class Gather(Op, name="gather"):
         x = np.array([[1, 2, 3], [4, 5, 6]])
         yield cls(axis=1), (x, np.array([2, 0])), [[3, 1], [6, 4]]
         yield cls(axis=0), (x, np.array(-1)), [4, 5, 6]
+
+
+def take_into(x: Array, indices: Array, axis: int, out: Array) -> None:
+    """``take``; the indices are known to be legal, so that nothing is copied on the way."""
+    np.take(x, indices.astype(np.intp, copy=False), axis, out=out, mode="wrap")
 
 
 def check_indices(indices: Array, count: int) -> None:

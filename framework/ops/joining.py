@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import Any
 
@@ -11,8 +11,10 @@ import numpy as np
 from framework.errors import Mistake, ShapeError
 from framework.ir.attributes import ShapeAttr
 from framework.ir.dims import Shape, Size, ceildiv, format_shape, total
-from framework.ir.op import Array, Cost, Match, Op, Sample
-from framework.ir.types import axis_index, fixed_size
+from framework.ir.kernel import How, Kernel
+from framework.ir.op import PLAIN, Array, Cost, Match, Op, Sample
+from framework.ir.types import TensorType, axis_index, fixed_size
+from framework.ops.kernels import kernel_of
 
 MOST_PARTS = 4096
 
@@ -41,6 +43,14 @@ class Concat(Op, name="concat"):
     def compute(self, xs: tuple[Array, ...]) -> Array:
         """``concatenate``."""
         return np.concatenate(xs, self.axis)
+
+    def prepare(self, types: Sequence[TensorType | None], how: How = PLAIN) -> Kernel | None:
+        """The same into given memory."""
+
+        def run(xs: tuple[Array, ...], out: Array, scratch: Array) -> None:
+            np.concatenate(xs, self.axis, out=out)
+
+        return kernel_of(self, types, run)
 
     def cost(self, d: Match) -> Cost:
         """Copies only: no arithmetic."""

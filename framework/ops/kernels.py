@@ -121,6 +121,25 @@ def spread_out(
     share_out(team, parts, work)
 
 
+def folded_kernel(
+    op: Op, types: Types, function: Callable[..., Any], how: How, divisor: int | None = None
+) -> Kernel:
+    """A function of two folded over all tensors of a variadic port, from left to right."""
+    team = how.team
+
+    def run(xs: Sequence[Array], out: Array, scratch: Array) -> None:
+        if len(xs) == 1:
+            np.copyto(out, xs[0])
+        else:
+            spread_out(function, xs[:2], out, team)
+        for x in xs[2:]:
+            spread_out(function, (out, x), out, team)
+        if divisor is not None:
+            np.divide(out, divisor, out=out)
+
+    return kernel_of(op, types, run, (0,))
+
+
 # ---------------------------------------------------------------------- products
 
 

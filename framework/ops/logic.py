@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from framework.ir.dims import product
-from framework.ir.op import Array, Cost, Match, Op, Sample
-from framework.ir.types import broadcast
+from framework.ir.kernel import How, Kernel
+from framework.ir.op import PLAIN, Array, Cost, Match, Op, Sample
+from framework.ir.types import TensorType, broadcast
 from framework.ops.arithmetic import Binary
 from framework.ops.elementary import Function
+from framework.ops.kernels import kernel_of
 
 TRUTHS = (np.array([False, False, True, True]), np.array([False, True, False, True]))
 """All pairs of truth values."""
@@ -114,6 +116,15 @@ class Where(Op, name="where"):
     def compute(self, condition: Array, a: Array, b: Array) -> Array:
         """NumPy's where."""
         return np.where(condition, a, b)
+
+    def prepare(self, types: Sequence[TensorType | None], how: How = PLAIN) -> Kernel | None:
+        """One copied over the other, which may stay where it is."""
+
+        def run(condition: Array, a: Array, b: Array, out: Array, scratch: Array) -> None:
+            np.copyto(out, b)
+            np.copyto(out, a, where=condition)
+
+        return kernel_of(self, types, run, (2,))
 
     def cost(self, d: Match) -> Cost:
         """One choice for each element of the result."""

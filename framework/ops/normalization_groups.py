@@ -159,6 +159,10 @@ class InstanceNorm(ChannelAffine, name="instance_norm"):
         y = standardised(widened(x), range(2, x.ndim), self.eps)
         return self.finished(y, weight, bias).astype(x.dtype, copy=False)
 
+    def prepare(self, types: Sequence[TensorType | None], how: How = PLAIN) -> Kernel | None:
+        """In blocks of channels."""
+        return self.in_groups(types, sizes(types[0])[1], how)
+
     def decompose(self, g: Any, x: Any, weight: Any = None, bias: Any = None) -> Any:
         """A layer norm over the positions; product and sum for each channel."""
         positions = len(g.shape(x)) - 2

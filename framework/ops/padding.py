@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -10,8 +10,10 @@ import numpy as np
 from framework.errors import Mistake, ShapeError
 from framework.ir.attributes import Axes, Pads, ShapeAttr
 from framework.ir.dims import Shape, Size, format_shape, maximum
-from framework.ir.op import Array, Cost, Match, Op, Sample
-from framework.ir.types import FLOATS, axis_index, fixed_size
+from framework.ir.kernel import How, Kernel
+from framework.ir.op import PLAIN, Array, Cost, Match, Op, Sample
+from framework.ir.types import FLOATS, TensorType, axis_index, fixed_size
+from framework.ops.kernels import kernel_of
 
 
 class Pad(Op, name="pad"):
@@ -78,6 +80,25 @@ class Pad(Op, name="pad"):
         if self.mode == "constant":
             return np.pad(x, pads, constant_values=x.dtype.type(self.value))
         return np.pad(x, pads, mode=self.mode)
+
+    def prepare(self, types: Sequence[TensorType | None], how: How = PLAIN) -> Kernel | None:
+        """The border filled, and the inside copied, into given memory."""
+        if self.mode != "constant":
+            return None
+        return kernel_of(self, types, self._fill)
+
+    def _fill(self, x: Array, out: Array, scratch: Array) -> None:
+        lead = x.ndim - len(self.pads)
+        inside = [slice(None)] * x.ndim
+        for axis, pair in enumerate(self.pads, lead):
+            before = fixed_size(pair[0], "pad")
+            inside[axis] = slice(before, before + x.shape[axis])
+            for side in (slice(0, before), slice(before + x.shape[axis], None)):
+                border = list(inside)
+                border[axis] = side
+                out[tuple(border)] = self.value
+            inside[axis] = slice(before, before + x.shape[axis])
+        np.copyto(out[tuple(inside)], x)
 
     def cost(self, d: Match) -> Cost:
         """Nothing is computed, elements are only moved."""

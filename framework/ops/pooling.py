@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,9 +10,12 @@ import numpy as np
 from framework.errors import ShapeError
 from framework.ir.attributes import Pad, Sizes
 from framework.ir.dims import product
-from framework.ir.op import Array, Cost, Match, Op
+from framework.ir.kernel import How, Kernel
+from framework.ir.op import PLAIN, Array, Cost, Match, Op
+from framework.ir.types import TensorType, fixed_size
 from framework.numerics.convolution import widened
-from framework.numerics.pooling import avg_pool, max_pool
+from framework.numerics.pooling import avg_pool, divisors, max_pool
+from framework.numerics.pooling_tiles import Pooling
 from framework.ops.window import (
     AxisWindow,
     axis_windows,
@@ -62,6 +65,10 @@ class MaxPool(Op, name="max_pool"):
         """The largest element along one axis after the other."""
         axes = self.windows(x.ndim - 2)
         return max_pool(x, windows_at(axes, x.shape[2:]), counts(axes, x, self.ceil_mode))
+
+    def prepare(self, types: Sequence[TensorType | None], how: How = PLAIN) -> Kernel | None:
+        """The same in blocks of channels, without padded copies."""
+        return pool_kernel(self, types, how, np.maximum, -np.inf)
 
     def cost(self, d: Match) -> Cost:
         """One comparison for each element of each window."""
@@ -136,6 +143,10 @@ class AvgPool(Op, name="avg_pool"):
         axes = self.windows(x.ndim - 2)
         windows = windows_at(axes, x.shape[2:])
         return avg_pool(x, windows, counts(axes, x, self.ceil_mode), self.count_include_pad)
+
+    def prepare(self, types: Sequence[TensorType | None], how: How = PLAIN) -> Kernel | None:
+        """The same in blocks of channels, without padded copies."""
+        return pool_kernel(self, types, how, np.add, 0)
 
     def cost(self, d: Match) -> Cost:
         """One addition for each element of each window, and the division."""
@@ -280,6 +291,30 @@ def pooled(d: Match, axes: tuple[AxisWindow, ...], ceil: bool) -> dict[str, Any]
             )
     sizes = window_counts(d, d.size, axes, ceil)
     return {"outsize": sizes, "y": (d.b, d.c, *sizes)}
+
+
+def pool_kernel(
+    op: MaxPool | AvgPool,
+    types: Sequence[TensorType | None],
+    how: How,
+    combine: Callable[..., Any],
+    fill: float,
+) -> Kernel | None:
+    """A kernel that folds windows; None for other dtypes and empty tensors."""
+    (x,) = types
+    if x is None or x.dtype not in ("float32", "float64") or 0 in x.shape:
+        return None
+    (output,) = op.infer({"x": x}).outputs
+    shape, result = ([fixed_size(n, op.name) for n in type_.shape] for type_ in (x, output))
+    windows = windows_at(op.windows(x.rank - 2), shape[2:])
+    divisor = None
+    if isinstance(op, AvgPool):
+        found = divisors(windows, shape[2:], result[2:], op.count_include_pad)
+        divisor = found.astype(x.dtype)
+    pooling = Pooling(
+        tuple(shape), tuple(result[2:]), windows, x.dtype, combine, fill, how.team, divisor
+    )
+    return Kernel(pooling.run, (output,), pooling.scratch, algorithm="pooling blocks")
 
 
 def counts(axes: tuple[AxisWindow, ...], x: Array, ceil: bool) -> Any:

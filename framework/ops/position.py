@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -10,8 +10,11 @@ import numpy as np
 from framework.errors import InputError, Mistake
 from framework.ir.attributes import SizeAttr
 from framework.ir.dims import Size, product
-from framework.ir.op import Array, Cost, Match, Op, Sample
-from framework.ir.types import broadcast, fixed_size
+from framework.ir.kernel import How, Kernel
+from framework.ir.op import PLAIN, Array, Cost, Match, Op, Sample
+from framework.ir.types import TensorType, broadcast, fixed_size
+from framework.ops.indexing import take_into
+from framework.ops.kernels import all_fast, kernel_of, sizes
 from framework.ops.position_tables import Stretch, fitted, require_rows, stretching
 
 Align = Literal["top_left", "bottom_right"]
@@ -67,6 +70,21 @@ class Positional(Op, name="positional"):
         else:
             rows = fitted(table, (length,), self.resize)
         return np.asarray(x + rows.astype(x.dtype, copy=False))
+
+    def prepare(self, types: Sequence[TensorType | None], how: How = PLAIN) -> Kernel | None:
+        """The sum in place; sines are made once, a stored table need not be stretched."""
+        x = types[0]
+        if x is None or not all_fast(types) or self.resize != "none":
+            return None
+        *_, length, width = sizes(x)
+        sines = None
+        if self.kind == "sinusoidal":
+            sines = sinusoids(length, width, self.base).astype(x.dtype)
+
+        def run(x: Array, table: Any, out: Array, scratch: Array) -> None:
+            np.add(x, table[0, :length] if sines is None else sines, out=out)
+
+        return kernel_of(self, types, run, (0,))
 
     def cost(self, d: Match) -> Cost:
         """An addition for each element, and what the stretching takes; sines are a constant."""
@@ -186,6 +204,15 @@ class MaskFill(Op, name="mask_fill"):
             value = np.asarray(self.value).astype(x.dtype)
         return np.where(keep, x, value)
 
+    def prepare(self, types: Sequence[TensorType | None], how: How = PLAIN) -> Kernel | None:
+        """A copy where the mask is true, over memory filled with the value."""
+
+        def run(x: Array, keep: Array, out: Array, scratch: Array) -> None:
+            out[...] = self.value
+            np.copyto(out, x, where=keep)
+
+        return kernel_of(self, types, run) if all_fast(types[:1]) else None
+
     def cost(self, d: Match) -> Cost:
         """One choice for each element."""
         return Cost(elementwise=product(d.y))
@@ -223,6 +250,14 @@ class Embedding(Op, name="embedding"):
         """``weight[ids]``."""
         check_ids(ids, len(weight))
         return np.asarray(weight[ids])
+
+    def prepare(self, types: Sequence[TensorType | None], how: How = PLAIN) -> Kernel | None:
+        """The same into given memory."""
+        return kernel_of(self, types, self._look_up)
+
+    def _look_up(self, ids: Array, weight: Array, out: Array, scratch: Array) -> None:
+        check_ids(ids, len(weight))
+        take_into(weight, ids, 0, out)
 
     def cost(self, d: Match) -> Cost:
         """Copies only: no arithmetic."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,8 +10,10 @@ import numpy as np
 from framework.errors import Mistake, ShapeError, did_you_mean
 from framework.ir.attributes import Named
 from framework.ir.dims import Shape, Size, exact_quotient, format_shape, product
-from framework.ir.op import Array, Match, Op, Sample
-from framework.ir.types import fixed_size
+from framework.ir.kernel import How, Kernel
+from framework.ir.op import PLAIN, Array, Match, Op, Sample
+from framework.ir.types import TensorType, fixed_size
+from framework.ops.kernels import kernel_of, sizes
 from framework.ops.layout import Layout
 from framework.ops.patterns import Group, Pattern
 
@@ -80,6 +82,20 @@ class Rearrange(Layout, name="rearrange"):
         split, perm, merged = self.steps(x.shape)
         apart = x.reshape([fixed_size(size, "x") for size in split]).transpose(perm)
         return np.asarray(apart.reshape([fixed_size(size, "y") for size in merged]))
+
+    def prepare(self, types: Sequence[TensorType | None], how: How = PLAIN) -> Kernel | None:
+        """A copy into given memory where axes are merged that do not lie side by side."""
+        split, perm, merged = self.steps(sizes(types[0]))
+        apart = [fixed_size(size, "x") for size in split]
+        permuted = [apart[axis] for axis in perm]
+        real = [axis for axis in perm if apart[axis] != 1]
+        if real == sorted(real) or permuted == list(merged):
+            return None  # a view
+
+        def run(x: Array, out: Array, scratch: Array) -> None:
+            np.copyto(out.reshape(permuted), x.reshape(apart).transpose(perm))
+
+        return kernel_of(self, types, run)
 
     def decompose(self, g: Any, x: Any) -> Any:
         """Reshape, transpose, reshape; what changes nothing is left out."""

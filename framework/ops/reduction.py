@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -10,8 +10,11 @@ import numpy as np
 from framework.errors import ShapeError
 from framework.ir.attributes import Axes
 from framework.ir.dims import product
-from framework.ir.op import Array, Cost, Match, Op, Sample
+from framework.ir.kernel import How, Kernel
+from framework.ir.op import PLAIN, Array, Cost, Match, Op, Sample
+from framework.ir.types import TensorType
 from framework.numerics.convolution import widened
+from framework.ops.kernels import all_fast, kernel_of
 from framework.ops.rules import axes_of
 
 FRACTIONS = ("mean", "l2", "log_sum", "log_sum_exp")
@@ -57,6 +60,14 @@ SUMS: dict[str, Callable[[Array, Over], Any]] = {
     "sum_square": lambda x, over: np.square(x).sum(**over),
     "log_sum": lambda x, over: np.log(x.sum(**over)),
     "log_sum_exp": log_sum_exp,
+}
+
+INTO: dict[str, Callable[..., Any]] = {
+    "sum": np.add.reduce,
+    "prod": np.multiply.reduce,
+    "max": np.maximum.reduce,
+    "min": np.minimum.reduce,
+    "mean": lambda x, axes, out, keepdims: np.mean(x, axes, out=out, keepdims=keepdims),
 }
 
 
@@ -114,6 +125,18 @@ class Reduce(Op, name="reduce"):
             else:
                 y = SUMS[self.op](widened(x), over)
             return np.asarray(y).astype(x.dtype, copy=y is x)
+
+    def prepare(self, types: Sequence[TensorType | None], how: How = PLAIN) -> Kernel | None:
+        """NumPy's own reductions into given memory."""
+        function = INTO.get(self.op)
+        if function is None or self.empty != "refused" or not all_fast(types):
+            return None
+        axes = axes_of(self.axes, types[0].rank if types[0] else 0, "x")
+
+        def run(x: Array, out: Array, scratch: Array) -> None:
+            function(x, axes, out=out, keepdims=self.keepdims)
+
+        return kernel_of(self, types, run)
 
     def cost(self, d: Match) -> Cost:
         """One operation for each element, two where it is squared or the like first."""

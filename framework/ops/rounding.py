@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from framework.errors import Mistake
 from framework.ir.dims import product
-from framework.ir.op import Array, Cost, Match, Op, Sample
+from framework.ir.kernel import How, Kernel
+from framework.ir.op import PLAIN, Array, Cost, Match, Op, Sample
+from framework.ir.types import TensorType
+from framework.numerics.curves import clip
 from framework.ops.elementary import INF, NAN, Elementwise, Function
+from framework.ops.kernels import all_fast, curve_kernel
 
 
 class Ceil(Function, name="ceil"):
@@ -88,6 +92,10 @@ class Clip(Elementwise, name="clip"):
         if self.max is not None:
             y = np.minimum(y, limit(self.max, x.dtype, np.floor))
         return np.asarray(y)
+
+    def prepare(self, types: Sequence[TensorType | None], how: How = PLAIN) -> Kernel | None:
+        """Block by block, in place."""
+        return curve_kernel(self, types, clip(self.min, self.max), how) if all_fast(types) else None
 
     def cost(self, d: Match) -> Cost:
         """One comparison for each limit."""

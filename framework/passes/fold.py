@@ -18,6 +18,8 @@ MOST = 4096
 
 def fold(graph: Graph) -> Graph:
     """Replace nodes that read nothing but constants by their value."""
+    if not any(node.op.name == "constant" for node in graph):
+        return graph
     rewriter = Rewriter(graph)
     for node in graph:
         value = folded(rewriter, node)

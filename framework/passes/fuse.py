@@ -35,6 +35,8 @@ def fuse(graph: Graph) -> Graph:
             if chain.last is not None:
                 ends[chain.last.name] = chain
                 absorbed.update(members(graph, chain))
+    if not ends:
+        return graph
     rewriter = Rewriter(graph)
     for node in graph:
         if node.name in ends:

@@ -18,6 +18,8 @@ def merge(graph: Graph) -> Graph:
             if set(wires) == {"x"} and graph.type_of(wires["x"]).dtype == "float32":
                 groups.setdefault((wires["x"], bool(node.op.values["bias"])), []).append(node)
     several = {group[0].name: group for group in groups.values() if len(group) > 1}
+    if not several:
+        return graph
     members = {node.name for group in several.values() for node in group}
     rewriter = Rewriter(graph)
     for node in graph:

@@ -23,6 +23,8 @@ def fold_norms(graph: Graph) -> Graph:
         if norm.op.name == "batch_norm"
         if (product := product_before(graph, norm, used)) is not None
     }
+    if not folded:
+        return graph
     absorbed = {product.name for product in folded.values()}
     rewriter = Rewriter(graph)
     for node in graph:

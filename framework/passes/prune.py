@@ -12,6 +12,8 @@ def prune(graph: Graph) -> Graph:
     for node in reversed(list(graph)):
         if node.name in wanted:
             wanted.update(value.node for value in graph.wires_of(node.name).values())
+    if all(node.name in wanted or isinstance(node.op, Input) for node in graph):
+        return graph
     rewriter = Rewriter(graph)
     for node in graph:
         if node.name in wanted or isinstance(node.op, Input):

@@ -49,8 +49,18 @@ class Program:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.arena = aligned_bytes(plan.arena_bytes)
-        self.steps = [self._step(call) for call in plan.calls]
+        self._bind()
+
+    def _bind(self) -> None:
+        self.arena = aligned_bytes(self.plan.arena_bytes)
+        self.steps = [self._step(call) for call in self.plan.calls]
+        self.used = False
+
+    def renew(self) -> None:
+        """Before a run: an arena that an earlier run has handed over is left to it."""
+        if self.plan.handover and self.used:
+            self._bind()
+        self.used = True
 
     def _step(self, call: Call) -> Step:
         if call.kernel is None:

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from framework.errors import FrameworkError, Mistake, WeightError
+from framework.limits import ARRAY_AXES, ARRAY_ELEMENTS
 
 __all__ = [
     "AGAIN",
@@ -56,9 +57,6 @@ ELEMENTS = {
     "bool": "u1",
 }
 
-MOST_AXES = 32  # what every supported NumPy can hold
-MOST_ELEMENTS = 1 << 58  # beyond it, a count of bytes no longer fits NumPy's 63 bits
-
 
 @contextmanager
 def placing(path: Path, kind: type[FrameworkError] = WeightError) -> Iterator[None]:
@@ -88,7 +86,7 @@ def checked_shape(sizes: object) -> tuple[int, ...]:
     """Sizes from a file as a shape that NumPy can hold; raises Mistake for any other."""
     shape = naturals(sizes)
     # NumPy refuses an overflow even where another size is 0, so the zeros are left out here
-    if math.prod(size for size in shape if size) >= MOST_ELEMENTS:
+    if math.prod(size for size in shape if size) >= ARRAY_ELEMENTS:
         raise Mistake(f"the shape {list(shape)} has 2**58 elements or more", hint=AGAIN)
     return shape
 
@@ -97,11 +95,11 @@ def naturals(sizes: object) -> tuple[int, ...]:
     """A list of natural numbers from a file, one for each axis."""
     if not isinstance(sizes, list | tuple):
         raise Mistake(f"a shape is a list of sizes, not {type(sizes).__name__}", hint=AGAIN)
-    if len(sizes) > MOST_AXES:
-        raise Mistake(f"{len(sizes)} axes; at most {MOST_AXES} can be held", hint=AGAIN)
+    if len(sizes) > ARRAY_AXES:
+        raise Mistake(f"{len(sizes)} axes; at most {ARRAY_AXES} can be held", hint=AGAIN)
     found: list[int] = []
     for size in sizes:
-        if type(size) is not int or not 0 <= size < MOST_ELEMENTS:
+        if type(size) is not int or not 0 <= size < ARRAY_ELEMENTS:
             raise Mistake(f"{brief(size)} is not a natural number below 2**58", hint=AGAIN)
         found.append(size)
     return tuple(found)

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from framework.errors import InputError, Mistake, did_you_mean
+from framework.limits import IMAGE_PIXELS, IMAGE_SIDE
 from framework.runtime.files import AGAIN, Array, map_file, placing
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ __all__ = ["ImageRecipe", "decode_image", "parse_from"]
 FILTERS = ("nearest", "bilinear", "bicubic", "lanczos")
 COLORS = {"rgb": "RGB", "gray": "L"}
 LAYOUTS = ("nchw", "nhwc")
-LARGEST_SIDE = 16_384
 # decoders that Pillow carries itself; others of it would call outside programs
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 
@@ -156,10 +156,10 @@ def fraction(name: str, value: object) -> float:
 def sides(name: str, value: object) -> tuple[int, int]:
     """Height and width; a single number means a square."""
     both = list(value) if isinstance(value, list | tuple) else [value, value]
-    good = [side for side in both if type(side) is int and 0 < side <= LARGEST_SIDE]
+    good = [side for side in both if type(side) is int and 0 < side <= IMAGE_SIDE]
     if len(both) != 2 or len(good) != 2:
         raise Mistake(
-            f"{name} is a side or [height, width] of 1 to {LARGEST_SIDE} pixels, not {value!r:.60}"
+            f"{name} is a side or [height, width] of 1 to {IMAGE_SIDE} pixels, not {value!r:.60}"
         )
     return good[0], good[1]
 
@@ -221,9 +221,17 @@ def decode_image(path: Path, mode: str) -> Image:
     from PIL import Image, ImageOps
 
     with damage_told(), Image.open(path, formats=FORMATS) as opened:
+        check_pixels(opened.width, opened.height)
         opened.load()
         upright = ImageOps.exif_transpose(opened)
         return eight_bits(upright).convert(mode)
+
+
+def check_pixels(width: int, height: int) -> None:
+    """Refuse a picture that is too large by what it says of itself, before it is unpacked."""
+    if width * height > IMAGE_PIXELS:
+        fact = f"has too many pixels: {width} x {height}; at most {IMAGE_PIXELS:,} are read"
+        raise Mistake(fact, hint="make it smaller")
 
 
 def eight_bits(picture: Image) -> Image:
@@ -237,7 +245,7 @@ def eight_bits(picture: Image) -> Image:
             hint="save it with 8 or 16 bits per channel",
         )
     if picture.mode.startswith("I"):
-        rounded = (wide.astype(np.int64).clip(0) + 128) // 257  # 65535 / 255
+        rounded = (wide.astype(np.int32).clip(0) + 128) // 257  # 65535 / 255
         return Image.fromarray(rounded.astype(np.uint8))
     # a palette with transparency by colour is converted right only by way of RGBA
     return picture.convert("RGBA") if picture.mode == "P" else picture
@@ -254,8 +262,9 @@ def damage_told() -> Iterator[None]:
         warnings.simplefilter("error", DecompressionBombWarning)
         try:
             yield
-        except (DecompressionBombWarning, DecompressionBombError) as error:
-            raise Mistake(f"has too many pixels: {error}", hint="make it smaller") from None
+        except (DecompressionBombWarning, DecompressionBombError):
+            fact = f"has too many pixels; at most {IMAGE_PIXELS:,} are read"
+            raise Mistake(fact, hint="make it smaller") from None
         except UnidentifiedImageError:
             known = ", ".join(FORMATS)
             raise Mistake("is not a picture that can be read", hint=f"known are {known}") from None

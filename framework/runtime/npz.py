@@ -20,6 +20,7 @@ from typing import BinaryIO
 import numpy as np
 
 from framework.errors import FrameworkError, Mistake, WeightError
+from framework.limits import NPY_HEADER, ZIP_UNPACKED
 from framework.runtime.files import (
     AGAIN,
     Array,
@@ -29,12 +30,11 @@ from framework.runtime.files import (
     read_only,
     write_atomically,
 )
-from framework.runtime.ziparchive import MOST_UNPACKED, Archive
+from framework.runtime.ziparchive import Archive
 
 __all__ = ["read_npy", "read_npz", "write_npy", "write_npz"]
 
 MAGIC = b"\x93NUMPY"
-LONGEST_HEADER = 10_000  # NumPy's own limit
 PLAIN = "bBhHiIlLqQefdFDSU?"  # types without pickled, structured or platform-dependent elements
 
 DESCR = re.compile(r"""['"]descr['"]\s*:\s*['"]([^'"]*)['"]""")
@@ -64,13 +64,13 @@ def read_npy(path: Path, kind: type[FrameworkError] = WeightError) -> Array:
     """The array of a `.npy` file, read-only; raises ``kind`` that names the file."""
     with placing(path, kind):
         data = map_file(path)
-        header = read_header(data[: LONGEST_HEADER + 12])
+        header = read_header(data[: NPY_HEADER + 12])
         check_length(header, len(data))
         return header.build(np.frombuffer(data, np.uint8)[header.start :])
 
 
 def read_npz(
-    path: Path, kind: type[FrameworkError] = WeightError, limit: int = MOST_UNPACKED
+    path: Path, kind: type[FrameworkError] = WeightError, limit: int = ZIP_UNPACKED
 ) -> dict[str, Array]:
     """The arrays of an `.npz` file by name, read-only; raises ``kind`` that names the file.
 
@@ -83,7 +83,7 @@ def read_npz(
 def read_member(archive: Archive, member: str) -> Array:
     """One array of an archive: its header first, its elements only if the sizes agree."""
     try:
-        header = read_header(archive.head(member, LONGEST_HEADER + 12))
+        header = read_header(archive.head(member, NPY_HEADER + 12))
         check_length(header, archive.size(member))
     except Mistake as mistake:
         raise Mistake(f"array {member_name(member)!r}: {mistake.fact}", hint=mistake.hint) from None
@@ -113,7 +113,7 @@ def read_header(head: bytes) -> Header:
         raise Mistake(f"has .npy version {version}; 1, 2 and 3 are known", hint=AGAIN)
     start = 8 + digits
     length = int.from_bytes(head[8:start], "little")
-    if length > min(LONGEST_HEADER, len(head) - start):
+    if length > min(NPY_HEADER, len(head) - start):
         raise Mistake(f"its .npy header of {length} bytes is too long or cut off", hint=AGAIN)
     text = head[start : start + length].decode("latin-1")
     descr, order, shape = DESCR.search(text), ORDER.search(text), SHAPE.search(text)

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 from framework.errors import Mistake
+from framework.limits import PICKLE_LINE
 from framework.runtime.files import AGAIN
 
 __all__ = ["Builder", "Machine", "refuse"]
 
-LONGEST_LINE = 1000  # of a global's module or name
 NEWEST_PROTOCOL = 5
 ALONE = "save the tensors alone: torch.save(model.state_dict(), path)"
 
@@ -115,7 +115,7 @@ class Machine:
 
     def line(self) -> str:
         """Text up to the end of the line."""
-        end = self.data.find(b"\n", self.position, self.position + LONGEST_LINE)
+        end = self.data.find(b"\n", self.position, self.position + PICKLE_LINE)
         if end < 0:
             raise Mistake(f"its pickle has no name at byte {self.position}", hint=AGAIN)
         return self.take(end + 1 - self.position)[:-1].decode("latin-1")

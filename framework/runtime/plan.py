@@ -89,6 +89,7 @@ class Plan:
     ``prologue`` are the calls that no input reaches: they are made once.  ``laid`` says which
     slots hold arguments that are laid out once.  ``peak_bytes`` is the most that inputs and
     results take at a time, weights not included; ``least_bytes`` is what no plan could go below.
+    With ``handover`` each run has an arena of its own, which its outputs lie in.
     """
 
     calls: tuple[Call, ...]
@@ -102,6 +103,7 @@ class Plan:
     constants: frozenset[int] = frozenset()
     laid: Mapping[int, LaidOut] = field(default_factory=dict)
     arena_bytes: int = 0
+    handover: bool = False
     least_bytes: int = 0
 
 

@@ -60,6 +60,7 @@ def make_plan(
         constants=frozenset(planner.constants),
         laid=planner.laid,
         arena_bytes=memory.layout.size,
+        handover=memory.handover,
         least_bytes=memory.least,
     )
 
@@ -229,7 +230,7 @@ class Memory:
         self.last_use = last_uses(calls)
         for number, call in enumerate(calls):
             self._live(number, call)
-        for slot in given_out:
+        for slot in (*given_out, *inputs):  # who calls holds the inputs all the while
             for owner in self.owners.get(slot, ()):
                 self.lives[owner].last = len(calls)
         self._lay_out()
@@ -263,8 +264,7 @@ class Memory:
             if heir is not None:
                 self._own(slot, (heir,))
             elif call.kernel is None or slot not in self.planner.unread:
-                inside = call.kernel is not None and slot not in self.given_out
-                self._begin(slot, number, inside)
+                self._begin(slot, number, call.kernel is not None)
 
     def _heir(self, number: int, call: Call, slot: int) -> int | None:
         """The memory of an argument that dies here and that the result may overwrite."""
@@ -289,6 +289,20 @@ class Memory:
     # ------------------------------------------------------------------ places
 
     def _lay_out(self) -> None:
+        """Places for all; outputs lie in the arena only where they are most of it.
+
+        Then each run has an arena of its own, which the outputs keep: they would otherwise be
+        further memory beside an arena that is empty when they are made.
+        """
+        self._place()
+        outputs = [s for s, life in self.lives.items() if life.arena and s in self.given_out]
+        self.handover = 2 * sum(self.lives[s].size for s in outputs) >= self.layout.size > 0
+        if outputs and not self.handover:
+            for slot in outputs:
+                self.lives[slot].arena = False
+            self._place()
+
+    def _place(self) -> None:
         inside = [slot for slot, life in self.lives.items() if life.arena]
         blocks = [self._block(slot) for slot in inside]
         scratches = [
@@ -319,10 +333,14 @@ class Memory:
             yield replace(
                 call,
                 spots=tuple(self._spot(slot) for slot in call.outputs),
-                fresh=frozenset(self.given_out.intersection(call.outputs)),
+                fresh=frozenset(s for s in call.outputs if self._is_fresh(s)),
                 scratch=(offset, size),
                 free=freed.get(number, ()),
             )
+
+    def _is_fresh(self, slot: int) -> bool:
+        """Is this result an array of its own, made for the run?"""
+        return slot in self.given_out and slot not in self.offsets
 
     def _spot(self, slot: int) -> Spot | None:
         (owner, *_) = self.owners.get(slot) or (slot,)

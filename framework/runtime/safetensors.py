@@ -22,6 +22,7 @@ from typing import BinaryIO
 import numpy as np
 
 from framework.errors import Mistake
+from framework.limits import SAFETENSORS_HEADER
 from framework.runtime.files import (
     AGAIN,
     ELEMENTS,
@@ -36,7 +37,6 @@ from framework.runtime.files import (
 
 __all__ = ["read_metadata", "read_safetensors", "write_safetensors"]
 
-LONGEST_HEADER = 100_000_000  # the limit of the format's own library
 METADATA = "__metadata__"
 KINDS = {
     "F64": "float64",
@@ -112,7 +112,7 @@ def read_metadata(path: Path) -> dict[str, str]:
 def read_header(data: mmap.mmap) -> tuple[dict[str, object], int]:
     """The header, and the byte at which the data begin; its length is checked before reading."""
     length = int.from_bytes(data[:8], "little")
-    limit = min(LONGEST_HEADER, len(data) - 8)
+    limit = min(SAFETENSORS_HEADER, len(data) - 8)
     if length > limit:
         raise Mistake(
             f"is not a safetensors file, or is cut off: it announces a header of {length} "

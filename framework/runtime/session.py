@@ -142,12 +142,14 @@ class Session:
         with self._lock, np.errstate(all="ignore"), limit_blas(self.how.team.threads):
             program = self._program(sizes, kept, check_finite)
             plan = program.plan
+            program.renew()
             if self.poisoned:
                 program.poison()
             store = self._store(plan, arrays)
             watch = watch_finite(arrays, self.weights) if check_finite else None
             seconds = execute(program, store, watch, progress)
-            foreign = [*arrays.values(), *self.weights.values(), program.arena]
+            foreign = [*arrays.values(), *self.weights.values()]
+            foreign += [] if plan.handover else [program.arena]
             constants = [store[slot] for slot in plan.constants if store[slot] is not None]
             outputs = taken(store, plan.outputs, [*foreign, *constants])
             found = taken(store, plan.kept, [*foreign, *constants])

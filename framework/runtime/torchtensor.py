@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from framework.errors import Mistake
+from framework.limits import PICKLE_DEPTH, PICKLE_ENTRIES, REPEATED_ELEMENTS, WEIGHT_NAME
 from framework.runtime.files import (
     AGAIN,
     ELEMENTS,
@@ -26,11 +27,6 @@ from framework.runtime.files import (
 from framework.runtime.pickle_reader import Builder
 
 __all__ = ["KNOWN", "Storage", "StorageKind", "Tensor", "array_of", "flatten"]
-
-DEEPEST = 32  # containers in containers
-LONGEST_NAME = 500
-MOST_ENTRIES = 300_000
-MOST_REPEATED = 1 << 28  # elements of a tensor that shows the same elements again and again
 
 
 @dataclass(frozen=True)
@@ -115,7 +111,7 @@ def check_bounds(tensor: Tensor) -> None:
             f"{tensor.storage.key!r}, which has {tensor.storage.count}",
             hint=AGAIN,
         )
-    if math.prod(tensor.sizes) > max(tensor.storage.count, MOST_REPEATED):
+    if math.prod(tensor.sizes) > max(tensor.storage.count, REPEATED_ELEMENTS):
         raise Mistake(
             f"a tensor repeats {tensor.storage.count} stored elements to {list(tensor.sizes)}",
             hint="save it before it is expanded",
@@ -197,7 +193,7 @@ def flatten(content: object) -> dict[str, Tensor]:
         name, depth, value = rest.pop()
         steps += 1
         # one container may stand in many places, so visits are counted, not what the file holds
-        if depth > DEEPEST or steps + len(rest) > MOST_ENTRIES or len(name) > LONGEST_NAME:
+        if depth > PICKLE_DEPTH or steps + len(rest) > PICKLE_ENTRIES or len(name) > WEIGHT_NAME:
             raise Mistake(
                 f"its containers are nested without end or too deeply, at {brief(name)}",
                 hint=AGAIN,

@@ -18,11 +18,11 @@ from typing import IO
 import numpy as np
 
 from framework.errors import Mistake
+from framework.limits import ZIP_MEMBERS, ZIP_UNPACKED
 from framework.runtime.files import AGAIN, Array, map_file
 
-__all__ = ["MOST_UNPACKED", "Archive"]
+__all__ = ["Archive"]
 
-MOST_UNPACKED = 4 << 30  # bytes that compressed members may unpack to, all together
 ENCRYPTED = 0x1
 
 # what the standard library raises on damaged archives
@@ -42,7 +42,7 @@ DAMAGE = (
 class Archive:
     """The members of one zip file by name; use it in a `with` statement."""
 
-    def __init__(self, path: Path, limit: int = MOST_UNPACKED) -> None:
+    def __init__(self, path: Path, limit: int = ZIP_UNPACKED) -> None:
         size = len(map_file(path))
         with damage_told():
             self.zip = zipfile.ZipFile(path)
@@ -109,6 +109,8 @@ def checked_members(
 ) -> dict[str, zipfile.ZipInfo]:
     """Members by name, after a check of what they declare against the file and the limit."""
     members: dict[str, zipfile.ZipInfo] = {}
+    if len(infos) > ZIP_MEMBERS:
+        raise Mistake(f"holds {len(infos):,} members; at most {ZIP_MEMBERS:,} are read")
     for info in infos:
         if info.filename in members:
             raise Mistake(f"the zip archive holds {info.filename!r} twice", hint=AGAIN)

@@ -11,14 +11,9 @@ loaders read YAML 1.1, keep the last of two equal keys, and lose the positions.
 from framework.source.comments import read_notes
 from framework.source.load import load_source
 from framework.source.nodes import ListNode, MapNode, Scalar, YamlNode
-from framework.source.positions import MAX_BYTES
-from framework.source.read import MAX_NODES, read_yaml
-from framework.source.tree import MAX_DEPTH
+from framework.source.read import read_yaml
 
 __all__ = [
-    "MAX_BYTES",
-    "MAX_DEPTH",
-    "MAX_NODES",
     "ListNode",
     "MapNode",
     "Scalar",

@@ -6,18 +6,18 @@ import os
 from pathlib import Path
 
 from framework.errors import InputError, Source, nearest
-from framework.source.positions import MAX_BYTES
+from framework.limits import FILE_BYTES
 
 
 def load_source(path: str | Path) -> Source:
-    """Read a UTF-8 file of at most ``MAX_BYTES``; the source is named as ``path`` is written.
+    """Read a UTF-8 file of at most ``FILE_BYTES``; the source is named as ``path`` is written.
 
     A byte order mark is dropped; line ends stay as they are. Raises InputError for a file that
     is missing, a folder, not readable, too large, or not UTF-8 text.
     """
     data = read_bytes(path)
-    if len(data) > MAX_BYTES:
-        raise InputError(f"'{path}' is larger than the limit of {MAX_BYTES:,} bytes")
+    if len(data) > FILE_BYTES:
+        raise InputError(f"'{path}' is larger than the limit of {FILE_BYTES:,} bytes")
     return Source(str(path), decode(data, path).removeprefix("\ufeff"))
 
 
@@ -25,7 +25,7 @@ def read_bytes(path: str | Path) -> bytes:
     """At most one byte more than the limit, so that a huge file is never held in memory."""
     try:
         with open(path, "rb") as file:
-            return file.read(MAX_BYTES + 1)
+            return file.read(FILE_BYTES + 1)
     except FileNotFoundError:
         raise InputError(missing(Path(path))) from None
     except IsADirectoryError:

@@ -12,8 +12,7 @@ from bisect import bisect_right
 from itertools import accumulate
 
 from framework.errors import Place, Problem, Source
-
-MAX_BYTES = 4_000_000
+from framework.limits import FILE_BYTES
 
 # Controls, what YAML 1.1 takes for a line end, a byte order mark inside the text, halves of
 # surrogate pairs: PyYAML's two parsers disagree about them, and nobody can see them.
@@ -58,8 +57,8 @@ class Positions:
 
 def check_text(source: Source) -> Problem | None:
     """Refuse a text that is too long, or that holds characters which no editor shows."""
-    if len(source.text) > MAX_BYTES:
-        fact = f"the file has {len(source.text):,} characters, the limit is {MAX_BYTES:,}"
+    if len(source.text) > FILE_BYTES:
+        fact = f"the file has {len(source.text):,} characters, the limit is {FILE_BYTES:,}"
         return Problem("size", fact, hint="keep weights and tables in files of their own")
     found = FORBIDDEN.search(source.text)
     if found is None:

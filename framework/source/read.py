@@ -9,13 +9,12 @@ from dataclasses import dataclass
 import yaml
 
 from framework.errors import Problem, Source
+from framework.limits import YAML_NODES
 from framework.source.hints import Fault, explain
 from framework.source.nodes import Scalar, YamlNode
 from framework.source.positions import Positions, check_text
 from framework.source.scalars import NumberMistake, resolve
 from framework.source.tree import REUSE, Fatal, Tree
-
-MAX_NODES = 200_000
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -145,9 +144,9 @@ class Reader:
     def count(self, event: yaml.NodeEvent) -> None:
         """Hold the limit on the number of nodes."""
         self.nodes += 1
-        if self.nodes > MAX_NODES:
+        if self.nodes > YAML_NODES:
             place = self.positions.place(self.start(event))
-            fact = f"the file has more than {MAX_NODES:,} YAML nodes"
+            fact = f"the file has more than {YAML_NODES:,} YAML nodes"
             self.tree.report("size", fact, place, "write repeated nodes as a block with repeat:")
             raise Fatal
 

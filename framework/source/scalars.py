@@ -11,6 +11,7 @@ import math
 import re
 
 from framework.errors import Mistake
+from framework.limits import INTEGER_BITS
 
 INTEGER = re.compile(r"[-+]?[0-9]+")
 OCTAL = re.compile(r"0o[0-7]+")
@@ -60,10 +61,12 @@ def integer(text: str) -> int:
 
 def fitting(text: str, base: int) -> int:
     """The integer, which must fit in 64 bits; a long text is not even converted."""
-    value = int(text, base) if len(text) <= 80 else 2**64
-    if not -(2**63) <= value < 2**63:
+    end = 1 << (INTEGER_BITS - 1)
+    value = int(text, base) if len(text) <= 80 else end
+    if not -end <= value < end:
         digits = sum(character.isalnum() for character in text)
-        fact = f"the integer {short(text)} has {digits} digits and does not fit in 64 bits"
+        fact = f"the integer {short(text)} has {digits} digits and does not fit in"
+        fact = f"{fact} {INTEGER_BITS} bits"
         raise NumberMistake(fact, hint="quote it if it is text")
     return value
 

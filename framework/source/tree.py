@@ -6,12 +6,10 @@ import re
 from dataclasses import dataclass, field
 
 from framework.errors import Place, Problem
+from framework.limits import PROBLEMS, YAML_DEPTH
 from framework.source.nodes import ListNode, MapNode, Scalar, YamlNode
 from framework.source.positions import Positions
 from framework.source.scalars import NumberMistake, resolve, short
-
-MAX_DEPTH = 60
-MAX_PROBLEMS = 100
 
 REUSE = "to reuse nodes write a block"
 NO_SPACE = re.compile(r"([A-Za-z_]\w*):(\S.*)")
@@ -48,7 +46,7 @@ class Tree:
     def report(self, code: str, fact: str, place: Place, hint: str | None = None) -> None:
         """Record one problem; a file full of them is given up."""
         self.problems.append(Problem(code, fact, place, hint))
-        if len(self.problems) > MAX_PROBLEMS:
+        if len(self.problems) > PROBLEMS:
             raise Fatal
 
     def result(self) -> YamlNode | None:
@@ -77,9 +75,9 @@ class Tree:
 
     def open(self, start: int, *, flow: bool, mapping: bool) -> None:
         """Begin a list or mapping."""
-        if len(self.stack) >= MAX_DEPTH:
+        if len(self.stack) >= YAML_DEPTH:
             place = self.positions.place(start)
-            fact = f"lists and mappings are nested deeper than {MAX_DEPTH} levels"
+            fact = f"lists and mappings are nested deeper than {YAML_DEPTH} levels"
             self.report("depth", fact, place, "move the inner part to a block")
             raise Fatal
         self.stack.append(Open(start, flow, mapping))

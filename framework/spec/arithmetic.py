@@ -17,14 +17,13 @@ from framework.errors import Mistake
 from framework.ir import dims
 from framework.ir.conditions import Condition, witnesses
 from framework.ir.dims import Dim, Size, Verdict
+from framework.limits import LARGEST_EXPONENT, LARGEST_NUMBER
 
 Mode = Literal["size", "real"]
 Plain = int | float
 Number = int | float | Dim
 Value = int | float | bool | str | Dim
 
-LARGEST = 10**18
-LARGEST_EXPONENT = 16
 EXACT_FLOAT = 2**53  # every whole number up to here is a double
 
 PLAIN: dict[str, Callable[[Plain, Plain], Plain]] = {
@@ -71,7 +70,7 @@ def truth(value: Value) -> bool:
 
 def bounded(result: Number, *operands: Number) -> Number:
     """The result unless it left the range that sizes and numbers have."""
-    if isinstance(result, int) and abs(result) > LARGEST:
+    if isinstance(result, int) and abs(result) > LARGEST_NUMBER:
         raise Mistake("the result is larger than 10**18")
     if isinstance(result, float):
         if math.isnan(result):

@@ -12,6 +12,7 @@ from framework.ir.graph import Graph
 from framework.ir.types import TensorType
 from framework.spec.arguments import Binder, bind_lets, check_settings, setting
 from framework.spec.blocks import reserved_names
+from framework.spec.counting import check_count
 from framework.spec.demands import Demands
 from framework.spec.document import DimSpec, Document, InputSpec
 from framework.spec.elaborate import Abandoned, Elaborator
@@ -80,8 +81,12 @@ class Builder:
         start = self.frame.results.get(inputs[0].name) if len(inputs) == 1 else None
         elaborator = Elaborator(self.graph, self.report, self.demands)
         try:
+            check_count(self.document.main.nodes, self.frame)
             last = elaborator.nodes(self.document.main.nodes, start, self.frame)
         except Abandoned:
+            return
+        except Mistake as error:
+            self.report.mistake(error, self.document.main.place)
             return
         self.outputs(last)
 

@@ -12,6 +12,7 @@ from framework.errors import Mistake
 from framework.ir.conditions import Condition
 from framework.ir.dims import format_shape
 from framework.ir.graph import Graph, Value
+from framework.limits import BLOCK_DEPTH, GRAPH_NODES
 from framework.spec.blocks import BlockEntry, chosen_block
 from framework.spec.demands import Demands
 from framework.spec.document import NodeSpec
@@ -22,9 +23,6 @@ from framework.spec.report import Report
 from framework.spec.sites import Site, resolve_first, sites
 from framework.spec.values import PlacedMistake, Reported, worth
 from framework.spec.wiring import PortSpec, Wired, connect, ports_of_block, ports_of_op, resolve
-
-MAX_NODES = 250_000
-MAX_BLOCK_DEPTH = 40
 
 
 class Abandoned(Exception):
@@ -123,8 +121,8 @@ class Elaborator:
     def count(self, spec: NodeSpec) -> None:
         """Hold the limit on the number of nodes, those included that ``when`` removes."""
         self.visited += 1
-        if self.visited > MAX_NODES:
-            fact = f"the model unrolls to more than {MAX_NODES:,} nodes"
+        if self.visited > GRAPH_NODES:
+            fact = f"the model unrolls to more than {GRAPH_NODES:,} nodes"
             self.report.add("size", fact, spec.place, "repeat fewer nodes")
             raise Abandoned
 
@@ -152,7 +150,7 @@ class Elaborator:
     def block(self, site: Site) -> Result | None:
         """``use``: a block's nodes in a frame of its own."""
         chosen = chosen_block(site.spec, site.frame)
-        if len(self.stack) >= MAX_BLOCK_DEPTH:
+        if len(self.stack) >= BLOCK_DEPTH:
             hint = "a block that uses itself needs a when: that ends it"
             place, notes = site.spec.word.place, site.frame.notes
             self.report.add("recursion", self.too_deep(chosen), place, hint, notes[-1:])
@@ -175,9 +173,7 @@ class Elaborator:
         name = chosen.block.name
         if name not in self.stack:
             deepest = " -> ".join(self.stack[-3:])
-            return (
-                f"blocks are nested deeper than {MAX_BLOCK_DEPTH} levels: ... {deepest} -> {name}"
-            )
+            return f"blocks are nested deeper than {BLOCK_DEPTH} levels: ... {deepest} -> {name}"
         cycle = self.stack[len(self.stack) - 1 - self.stack[::-1].index(name) :]
         return f"the block uses itself without end: {' -> '.join((*cycle, name))}"
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from framework.errors import InputError, Mistake, Source, nearest
+from framework.limits import IMPORT_DEPTH, IMPORTED_FILES
 from framework.source import ListNode, Scalar, YamlNode, load_source
 from framework.spec.document import Document
 from framework.spec.report import Report
@@ -67,14 +68,25 @@ class Importer:
             fact = f"the files import each other: {' -> '.join(names)}"
             raise Mistake(fact, hint="move what both need to a third file", code="import")
         if path not in self.known:
+            self.check_limits()
             try:
                 source = load_source(document.folder() / key.raw)
             except InputError as error:
                 raise Mistake(str(error), code="import") from None
             self.chain.append(path)
+            self.known[path] = None  # counted at once: it may import others
             self.known[path] = self.reader(source, path).document(library=True)
             self.chain.pop()
         return self.known[path]
+
+    def check_limits(self) -> None:
+        """Files that import ever new files come to an end."""
+        if len(self.chain) > IMPORT_DEPTH:
+            fact = f"imports are nested deeper than {IMPORT_DEPTH} files"
+            raise Mistake(fact, hint="import from fewer levels", code="import")
+        if len(self.known) >= IMPORTED_FILES:
+            fact = f"the model imports more than {IMPORTED_FILES} files"
+            raise Mistake(fact, hint="put several blocks into one file", code="import")
 
     def resolve(self, text: str, document: Document) -> Path:
         """The file's real path, which must lie in the model's folder."""

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from framework.errors import Mistake, did_you_mean
+from framework.limits import REPEATS
 from framework.source import Scalar
 from framework.spec.document import NodeSpec
 from framework.spec.frames import Frame, Result, Stored, join
 from framework.spec.values import PlacedMistake, Reported
 from framework.spec.wiring import resolve
 
-MAX_REPEAT = 100_000
 COPIES = "copies"
 
 
@@ -92,8 +92,8 @@ def sites(spec: NodeSpec, name: str, previous: Result | None, frame: Frame) -> I
         yield Site(spec, frame, name, stored, previous)
         return
     count = spec.repeat.evaluate(frame.scope)
-    if not 0 <= count <= MAX_REPEAT:
-        fact = f"repeat must be from 0 to {MAX_REPEAT:,}, not {count:,}"
+    if not 0 <= count <= REPEATS:
+        fact = f"repeat must be from 0 to {REPEATS:,}, not {count:,}"
         raise PlacedMistake(spec.repeat.place, fact, code="repeat")
     for number in range(count):
         copy = frame.at_copy(number)

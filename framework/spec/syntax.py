@@ -20,9 +20,8 @@ import math
 from dataclasses import dataclass
 
 from framework.errors import did_you_mean
+from framework.limits import EXPRESSION_DEPTH
 from framework.spec.tokens import ExpressionError, Token, Written, tokenize
-
-MAX_DEPTH = 100
 
 COMPARE, SIGN = 4, 7
 PRECEDENCE = {
@@ -189,8 +188,8 @@ class Parser:
     def enter(self) -> None:
         """Count one level of nesting."""
         self.depth += 1
-        if self.depth > MAX_DEPTH:
-            fact = f"the expression is nested deeper than {MAX_DEPTH} levels"
+        if self.depth > EXPRESSION_DEPTH:
+            fact = f"the expression is nested deeper than {EXPRESSION_DEPTH} levels"
             raise self.error(fact, self.next, "split it with let:")
 
     def binary(self, lowest: int) -> Node:

@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from framework.errors import Mistake, Place
-
-MAX_LENGTH = 200
-MAX_DIGITS = 15
+from framework.limits import EXPRESSION_DIGITS, EXPRESSION_LENGTH
 
 SPACE = re.compile(r"[ \t\r\n]*")
 TOKEN = re.compile(
@@ -122,8 +120,8 @@ class Token:
 def tokenize(written: Written) -> list[Token]:
     """All tokens and an ``end``; raises ExpressionError for a character that starts none."""
     text = written.text
-    if len(text) > MAX_LENGTH:
-        fact = f"the expression has {len(text)} characters, the limit is {MAX_LENGTH}"
+    if len(text) > EXPRESSION_LENGTH:
+        fact = f"the expression has {len(text)} characters, the limit is {EXPRESSION_LENGTH}"
         raise ExpressionError(fact, written.place, hint="split it with let:")
     tokens = []
     start = skip_space(text, 0)
@@ -169,8 +167,8 @@ def check_number(written: Written, word: str, start: int) -> None:
         whole, tail = word + after.group(), after.group()
         hint = f"write {word}*{tail}" if tail[0].isalpha() else "write the digits without _"
         raise written.error(f"'{whole}' is not a number", start, len(whole), hint=hint)
-    if word.isdigit() and len(word) > MAX_DIGITS:
-        fact = f"the number has {len(word)} digits, the limit is {MAX_DIGITS}"
+    if word.isdigit() and len(word) > EXPRESSION_DIGITS:
+        fact = f"the number has {len(word)} digits, the limit is {EXPRESSION_DIGITS}"
         raise written.error(fact, start, len(word))
     if word.isdigit() and word[0] == "0" and word.strip("0"):
         raise written.error(f"'{word}' starts with 0", start, len(word), hint="drop the zero")

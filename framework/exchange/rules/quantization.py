@@ -28,7 +28,13 @@ def read_quantize(n: Call) -> Wire:
     scale = n.cast(scale, n.dtype("precision", scale.dtype))
     if "float" not in x.dtype:
         x = n.cast(x, scale.dtype)
-    return n.add("quantize", x, scale, zero, dtype=dtype, **granularity(n))
+    return n.add("quantize", x, scale, fitted(n, zero, scale), dtype=dtype, **granularity(n))
+
+
+def fitted(n: Call, zero: Wire | None, scale: Wire) -> Wire | None:
+    """A single zero point with the axes of a single scale."""
+    single = zero is not None and {zero.shape, scale.shape} == {(), (1,)}
+    return n.add("reshape", zero, shape=scale.shape) if single else zero
 
 
 @writes("quantize")
@@ -57,7 +63,8 @@ def read_dequantize(n: Call) -> Wire:
     if "float" in n[0].dtype:
         y = narrow_dequantized(n, dtype, granularity(n))
     else:
-        y = n.add("dequantize", n[0], n.cast(n[1], dtype), n[2], **granularity(n))
+        scale = n.cast(n[1], dtype)
+        y = n.add("dequantize", n[0], scale, fitted(n, n[2], scale), **granularity(n))
     return converted(n, y, NARROW.get(code, "") if code else n[1].kind, dtype)
 
 

@@ -191,7 +191,8 @@ class Call:
             return default
         if array.size != 1:
             raise Refused(f"input {index} has {array.size} elements; expected one")
-        return array.reshape(()).item()
+        number = array.reshape(())[()]
+        return float(str(number)) if array.dtype == np.float32 else number.item()
 
     def sizes(self, index: Whole, default: Any = None) -> Any:
         """The whole numbers at input ``index``, symbolic ones allowed, as a tuple."""

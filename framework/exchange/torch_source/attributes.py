@@ -39,6 +39,7 @@ class Paths:
     def __init__(self, bodies: Iterable[Body]) -> None:
         self.inner: dict[str, dict[str, None]] = defaultdict(dict)
         self.kinds: dict[str, str] = {}
+        self.lists: dict[str, bool] = {}
         for body in bodies:
             for rel, make in body.makes.items():
                 path = f"{body.path}.{rel}".removeprefix(".")
@@ -56,12 +57,16 @@ class Paths:
 
     def is_list(self, path: str) -> bool:
         """Are its members numbered from 0 on, so that it is a ModuleList?"""
-        if self.kinds.get(path) == "list":
-            return True
+        if path not in self.lists:
+            self.lists[path] = self.kinds.get(path) == "list" or self.numbered(path)
+        return self.lists[path]
+
+    def numbered(self, path: str) -> bool:
+        """Is it a namespace of modules that are numbered from 0 on?"""
         names = list(self.inner.get(path, ()))
         numbered = sorted(names) == sorted(map(str, range(len(names))))
         tensors = any(self.kinds.get(f"{path}.{name}") in STORES for name in names)
-        return bool(names) and numbered and not tensors and path not in self.kinds
+        return bool(names and path) and numbered and not tensors and path not in self.kinds
 
     def text(self, path: str, scope: str) -> str:
         """``self.encoder[0].linear`` for a path, in the class of a scope."""

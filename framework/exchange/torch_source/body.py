@@ -43,6 +43,7 @@ class Writer:
         self.tree = tree
         self.gaps = gaps
         self.owners = tree.owners()
+        self.crowds = tree.crowds()
         outputs = graph.outputs.values()
         self.read = {Value(s, d["output"]) for s, _, d in graph.nx.edges(data=True)} | {*outputs}
 
@@ -144,8 +145,11 @@ class Pending:
     # ------------------------------------------------------------------ modules
 
     def may_own(self, op: Op) -> bool:
-        """Are all weights stored under the node's own name, in this scope?"""
+        """Are all weights stored under the node's own name, in this scope, and no others?"""
         if op is not self.node.op or self.home is None:
+            return False
+        stored = set(self.writer.tree.stored(self.node).values())
+        if self.writer.crowds[self.home] != len(stored):
             return False
         return self.writer.tree.keeper(f"{self.home}.x") == self.body.path
 

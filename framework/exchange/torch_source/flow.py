@@ -68,6 +68,7 @@ class Flow:
         runs: Sequence[tuple[Run, str]] = (),
     ) -> list[Statement]:
         """What forward says, line by line."""
+        steps = with_names(steps)
         starts = {run.start: (run, condition) for run, condition in runs}
         listed: list[Statement] = []
         index = 0
@@ -97,6 +98,23 @@ class Flow:
         self.ages[run.result] = len(self.ages)
         step = replace(last.step, results=(run.result,), code=())
         return Statement(step, last.shapes, condition, tuple(inner), run.given)
+
+
+def with_names(steps: Sequence[Step]) -> list[Step]:
+    """Stored tensors, and what is another tensor by a new name, written wherever they are used."""
+    known: dict[Value, Part] = {}
+    out: list[Step] = []
+    for step in steps:
+        if step.loop is not None:  # what is carried must be a variable
+            out.append(step)
+            continue
+        code = tuple(
+            known.get(part.value, part) if isinstance(part, Tensor) else part for part in step.code
+        )
+        if len(code) == 1 and not isinstance(code[0], str):
+            known[step.results[0]] = code[0]
+        out.append(replace(step, code=code))
+    return out
 
 
 def alive(listed: Sequence[Statement], outputs: Sequence[Value]) -> list[Statement]:

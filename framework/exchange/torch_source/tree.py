@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 
 from framework.ir.graph import Graph, Input, Node, Parameter, Scope
@@ -193,6 +193,11 @@ class Tree:
             return node.parameters
         other = self.aliases[alias]
         return {slot: renamed(name, other, alias) for slot, name in node.parameters.items()}
+
+    def crowds(self) -> Counter[str]:
+        """How many weights lie under each path."""
+        names = (name for kept in self.parameters.values() for name in kept)
+        return Counter(path for name in names for path in prefixes(name))
 
     def owners(self) -> dict[str, str]:
         """For each path of a module with weights, the node that it is made for."""

@@ -10,6 +10,8 @@ __all__ = ["WIDTH", "docstring", "wrapped"]
 WIDTH = 100
 INDENT = 4
 CLAUSES = (" for ", " if ", " else ")
+SIGNS = ((" + ", " - "), (" * ", " / ", " @ "))
+STATEMENTS = ("return ",)
 
 
 def wrapped(text: str, indent: int, comment: str = "") -> list[str]:
@@ -33,9 +35,11 @@ def exploded(text: str, indent: int, end: str = "") -> list[str]:
     span = last_bracket(text)
     if len(line) <= WIDTH or span is None:
         return [line]
-    target, sign, value = text.partition(" = ")
-    if sign and len(clauses(value)) > 1:
-        return [*exploded(f"{target} = ({value})", indent, end)]
+    if text.startswith(STATEMENTS) or " = " in text.partition("(")[0]:
+        sign = "return " if text.startswith(STATEMENTS) else " = "
+        target, sign, value = text.partition(sign)
+        if len(clauses(value)) > 1:
+            return exploded(f"{target}{sign}({value})", indent, end)
     head, body, tail = text[: span[0] + 1], text[span[0] + 1 : span[1]], text[span[1] :]
     return [" " * indent + head, *inside(body, indent + INDENT), " " * indent + tail + end]
 
@@ -51,14 +55,23 @@ def inside(body: str, indent: int) -> list[str]:
 
 
 def clauses(text: str) -> list[str]:
-    """The parts of a choice or a comprehension: each but the first begins with its word."""
-    parts, start, level = [], 0, 0
+    """The parts of a choice, a comprehension or a sum: each but the first begins with its word."""
+    for words in (CLAUSES, *SIGNS):
+        parts = list(parted(text, words))
+        if len(parts) > 1:
+            return parts
+    return [text]
+
+
+def parted(text: str, words: tuple[str, ...]) -> Iterator[str]:
+    """The text cut before these words, where they stand in no bracket."""
+    start, level = 0, 0
     for index, character in tokens(text):
         level += (character in "([{") - (character in ")]}")
-        if level == 0 and text.startswith(CLAUSES, index):
-            parts.append(text[start:index])
+        if level == 0 and text.startswith(words, index):
+            yield text[start:index]
             start = index + 1
-    return [*parts, text[start:]]
+    yield text[start:]
 
 
 def last_bracket(text: str) -> tuple[int, int] | None:

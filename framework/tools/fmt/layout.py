@@ -182,8 +182,7 @@ def inner(value: Leaf | Branch | None, role: str, was_flow: bool) -> str | None:
 
 def safe(leaf: Leaf, was_flow: bool) -> bool:
     """Does a scalar mean the same inside of brackets?"""
-    if leaf.style in ("|", ">") or one_line(leaf) is None:
-        return False
-    if was_flow or leaf.style:
-        return True
-    return "\n" not in leaf.raw and IN_BRACKETS.fullmatch(leaf.raw) is not None
+    text = None if leaf.style in ("|", ">") else one_line(leaf)
+    if text is None or was_flow or leaf.style:
+        return text is not None
+    return IN_BRACKETS.fullmatch(text) is not None

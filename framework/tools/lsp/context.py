@@ -84,7 +84,9 @@ def inside(role: Role, key: str) -> Role:
     """The role of what stands under a key."""
     name, about = role
     if name in ("attributes", "attribute"):
-        return role if key == "-" else ("attribute", f"{about.split('.')[0]}.{key}")
+        op, _, attribute = about.partition(".")
+        main = attribute if attribute else str(REGISTRY[op].main)
+        return ("attribute", f"{op}.{main if key == '-' else key}")
     if name == "residual" and key == "-":
         return ("node", "")
     if name == "node" and key in REGISTRY:
@@ -106,7 +108,10 @@ def context(text: str, number: int, column: int) -> Context:
     lines = text.split("\n")
     before, prefix = lines[:number], lines[number][:column]
     joined = list(logical([*before, prefix + "\0"]))  # the mark keeps trailing white space
-    place = max(i for i, line in enumerate(joined) if "\0" in line)
+    marked = [i for i, line in enumerate(joined) if "\0" in line]
+    if not marked:  # inside of a comment
+        return Context(("other", ""), None, (), "", column, "", False, "", Outline())
+    place = marked[-1]
     stack = Stack()
     for index, line in enumerate(joined[:place]):
         if line.strip():
@@ -136,7 +141,7 @@ class Brackets:
         self.path = line.path
         self.key = line.key
         self.given: tuple[str, ...] = ()
-        self.frames: list[tuple[tuple[str, ...], tuple[str, ...], bool]] = []
+        self.frames: list[tuple[tuple[str, ...], tuple[str, ...], bool, str]] = []
         self.mapping = False
         self.piece = ""
         for character in TEXT.sub(lambda found: "x" * len(found[0]), line.rest):
@@ -150,8 +155,7 @@ class Brackets:
         if character in "[{":
             self.open(character == "{")
         elif character in "]}" and self.frames:
-            self.path, self.given, self.mapping = self.frames.pop()
-            self.piece = "x:"
+            self.path, self.given, self.mapping, self.piece = self.frames.pop()
         elif character == "," and self.frames:
             self.given += (self.piece.partition(":")[0].strip(),)
             self.piece = ""
@@ -160,7 +164,7 @@ class Brackets:
 
     def open(self, mapping: bool) -> None:
         """A bracket opens: what stands before its colon is the key of what is inside."""
-        self.frames.append((self.path, self.given, self.mapping))
+        self.frames.append((self.path, self.given, self.mapping, self.piece))
         name, colon, _ = self.piece.partition(":")
         if self.mapping and colon:
             self.path = (*self.path, name.strip())
