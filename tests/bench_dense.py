@@ -13,7 +13,6 @@ from time import perf_counter
 
 import numpy as np
 
-import framework.api  # noqa: F401  fills the registry
 from framework.ir.kernel import How
 from framework.ir.op import find_op
 from framework.ir.types import TensorType
@@ -107,15 +106,12 @@ def interleaved(functions, count):
     return times
 
 
-def layer(found, weights):
-    return sum(found[name] * count for name, count in weights.items())
-
-
 def show(batch, threads, count):
     team = Team(threads)
     with team.alone():
         ours, bare = cases(batch, team), products(batch, team)
-        both = {("ours", n): c for n, (c, _) in ours.items()} | {("bare", n): c for n, c in bare.items()}
+        both = {("ours", name): case for name, (case, _) in ours.items()}
+        both |= {("bare", name): case for name, case in bare.items()}
         times = interleaved(both, count)
     print(f"B = {batch}, {threads} threads (ms: median, least)")
     for name in ours:

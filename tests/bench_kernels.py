@@ -71,23 +71,22 @@ def case_of(graph, node):
     """What a node is prepared for."""
     wires, types = graph.wires_of(node.name), []
     for port in node.op.ports.inputs:
-        wired = wires.get(port.name)
         if port.name in node.parameters:
             stored = graph.parameters[node.parameters[port.name]]
             types.append(TensorType(stored.shape, stored.dtype))
         else:
-            values = wired if isinstance(wired, tuple) else (wired,)
-            types.extend(None if value is None else graph.type_of(value) for value in values)
+            names = [name for name in wires if name.split(".")[0] == port.name]
+            types.extend([graph.type_of(wires[name]) for name in names] or [None])
     return Case(node.op, tuple(types))
 
 
 def ours(case, how):
     """(function without arguments, name of the algorithm)."""
     arrays = case.arrays()
+    arrays = [tuple(arrays)] if case.op.name == "concat" else arrays
     kernel = case.op.prepare(case.types, how)
     if kernel is None:
-        given = (tuple(arrays),) if case.op.name == "concat" else arrays
-        return lambda: case.op.compute(*given), "plain"
+        return lambda: case.op.compute(*arrays), "plain"
     laid = [kernel.layouts[i](x) if i in kernel.layouts else x for i, x in enumerate(arrays)]
     out = tuple(np.empty(t.shape, t.dtype) for t in kernel.outputs)
     scratch = np.zeros(kernel.scratch + 64, np.uint8)

@@ -25,7 +25,7 @@ ONLY_IN = {
     "yaml": {"source/read.py"},
     "PIL": {"runtime/images.py"},
     "rich": {"cli"},
-    "onnx": {"exchange"},
+    "onnx": {"exchange", "tools/cases.py"},
     "pygls": {"tools/lsp/server.py"},
     "lsprotocol": {"tools/lsp/server.py"},
     "torch": set(),

@@ -108,7 +108,7 @@ def on_terminal(*words):
 def test_help_lists_every_command_and_ends_well(cli):
     code, out, err = cli("--help")
     assert (code, err) == (0, "")
-    assert [name for name in COMMANDS if not re.search(rf"^    {name} ", out, re.M)] == []
+    assert [name for name in COMMANDS if not re.search(rf"^    {name}\s", out, re.M)] == []
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -421,6 +421,11 @@ example
   # x: float32[2, 3, 4]
   - relu
   # y: float32[2, 3, 4]
+
+in numbers
+  # x = [-2, 0, 3, nan]
+  - relu
+  # y = [0, 0, 3, nan]
 """
 
 

@@ -312,7 +312,14 @@ def test_a_model_that_unrolls_for_ever_is_given_up(monkeypatch):
     monkeypatch.setattr("framework.spec.counting.GRAPH_NODES", 1000)
     inner = "{sequence: [{relu: , when: false}], repeat: 1000}"
     found = plain_problems(f"nodes: [{{sequence: [{inner}], repeat: 1000}}]")
-    assert found == ["4:34 the model unrolls to more than 1,000 nodes"]
+    assert found == ["4:10 the model unrolls to more than 1,000 nodes"]
+
+
+def test_nodes_that_depend_on_a_size_are_counted_while_they_are_built(monkeypatch):
+    monkeypatch.setattr("framework.spec.elaborate.GRAPH_NODES", 3)
+    block = "blocks: {b: {inputs: {x: [N, C]}, nodes: [{relu: , repeat: C}]}}"
+    found = plain_problems(f"{block}\nnodes: [use: b]")
+    assert found == ["4:44 the model unrolls to more than 3 nodes"]
 
 
 def test_blocks_nest_to_a_depth():

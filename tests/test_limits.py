@@ -48,7 +48,7 @@ def test_the_command_gives_the_limits_as_data(capsys):
 
 REPEATED = "blocks: {b: {inputs: {x: [N, C]}, nodes: [{sequence: [relu], repeat: 1000}]}}\n"
 TENFOLD = "blocks:\n" + "".join(
-    f"  b{n}: {{inputs: {{x: [N, C]}}, nodes: [{', '.join([f'use: b{n + 1}'] * 10)}]}}\n"
+    f"  b{n}: {{inputs: {{x: [N, C]}}, nodes: [{', '.join([f'{{use: b{n + 1}}}'] * 10)}]}}\n"
     for n in range(30)
 )
 TOO_MANY = {
@@ -58,8 +58,7 @@ TOO_MANY = {
         "nodes:\n  - sequence: [{sequence: [relu], repeat: 500 + i}]\n    repeat: 900\n"
     ),
     "a block that uses another ten times": (
-        TENFOLD.replace("use: ", "{use: ").replace(", {use", "}, {use").replace("]}", "}]}")
-        + "  b30: {inputs: {x: [N, C]}, nodes: [relu]}\nnodes: [{use: b0}]"
+        f"{TENFOLD}  b30: {{inputs: {{x: [N, C]}}, nodes: [relu]}}\nnodes: [{{use: b0}}]"
     ),
 }
 

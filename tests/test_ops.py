@@ -23,7 +23,9 @@ from opcases import (
 
 from framework.errors import ShapeError
 from framework.ir.dims import substitute
+from framework.ir.kernel import How
 from framework.ir.op import REGISTRY
+from framework.numerics.team import Team
 
 CASES = cases()
 COMPOSITES = cases(lambda op: hasattr(op, "decompose"))
@@ -171,11 +173,12 @@ def test_products_are_counted_as_in_the_decomposition(op, inputs):
     assert op.cost(infer(op, inputs).match).macs == eager.cost.macs
 
 
+@pytest.mark.parametrize("how", [How(), How("fast", Team(2))], ids=["strict", "fast"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @each_case
-def test_prepared_function_agrees_with_computation(op, inputs, dtype):
+def test_prepared_function_agrees_with_computation(op, inputs, dtype, how):
     inputs = with_dtype(op, inputs, dtype) if dtype in dtypes_for(op) else inputs
-    prepared = op.prepare(list(prepared_types(op, inputs)))
+    prepared = op.prepare(list(prepared_types(op, inputs)), how)
     arrays = arrays_of(op, inputs)
     if prepared is None:
         return

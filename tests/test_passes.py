@@ -165,6 +165,15 @@ def test_a_sum_that_broadcasts_is_not_absorbed(rng):
     assert "add" in run(hand.graph, weighted(hand.graph, rng), **given)
 
 
+def test_a_product_that_the_sum_repeats_is_not_fused(rng):
+    hand = Hand()
+    x, z = hand.input("x", 1, 4), hand.input("z", 5, 3)
+    y = hand.add("p", "linear", x, out=3)
+    hand.done(y=hand.add("s", "add", (y, z)))
+    given = {"x": rng.random((1, 4), "float32"), "z": rng.random((5, 3), "float32")}
+    assert "add" in run(hand.graph, weighted(hand.graph, rng), **given)
+
+
 def test_what_nobody_needs_is_dropped_but_inputs_stay():
     hand = Hand()
     x = hand.input("x", 3)

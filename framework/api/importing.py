@@ -6,11 +6,14 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from framework.api.load import load, loads
 from framework.api.model import Model
 from framework.errors import InputError
+
+if TYPE_CHECKING:
+    from framework.passes.recognise import Recognised
 from framework.ir.op import Array
 
 Progress = Callable[[int, int, str], None]
@@ -56,7 +59,8 @@ def import_onnx(
     yaml = checked_target(Path(target), force)
     file = open_onnx(path)
     imported = read_onnx(file, dims=dims, progress=progress)
-    graph, weights, found = imported.graph, imported.weights, []
+    graph, weights = imported.graph, imported.weights
+    found: Sequence[Recognised] = ()
     read = len(graph)
     if recognise:
         graph, weights, found = recognised(graph, weights)

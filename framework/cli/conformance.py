@@ -67,7 +67,7 @@ def table(found: Sequence[Verdict], title: str, key: Callable[[Verdict], str]) -
         row = counts.setdefault(key(verdict), Counter())
         row.update(cases=1, passed=verdict.passed, skipped=verdict.skipped is not None)
         row.update(values=not (verdict.values or verdict.skipped))
-    rows = [(name, *numbers(row)) for name, row in sorted(counts.items())]
+    rows: list[tuple[str | int, ...]] = [(n, *numbers(row)) for n, row in sorted(counts.items())]
     rows.append(("all", *numbers(sum(counts.values(), Counter()))))
     names = ("cases", "values", "values and shapes", "skipped", "failed")
     columns = [Column(name.capitalize(), name, True) for name in names]

@@ -20,7 +20,8 @@ examples:
   framework plan vit                       passes, calls, algorithms, buffers, peak memory
   framework plan resnet18 --dims B=8
   framework plan unet --no-optimize        the plain path
-  framework draw vit --after fuse -o fused.svg
+
+framework draw vit --after fuse -o fused.svg draws what a pass made of the model.
 """
 
 

@@ -71,8 +71,8 @@ def capitals(word: str) -> str:
 
 def op_words(op: Op) -> str:
     """An operator's usual name."""
-    if op.parts:
-        return " + ".join(NAMES.get(part.name, part.name) for part in op.parts)
+    if op.components:
+        return " + ".join(NAMES.get(part.name, part.name) for part in op.components)
     return NAMES[op.name] if op.name in NAMES else words(op.name)
 
 
@@ -80,7 +80,7 @@ def is_generated(node: Node) -> bool:
     """Is the node named after its operator, because the model gives it no id?"""
     last = node.name.rpartition(".")[2]
     head, _, number = last.rpartition("_")
-    names = {node.op.name, *(part.name for part in node.op.parts)}
+    names = {node.op.name, *(part.name for part in node.op.components)}
     return last in names or (head in names and number.isdigit())
 
 
@@ -101,7 +101,7 @@ def window_text(op: Op, rank: int) -> str | None:
 def op_title(node: Node, inputs: Sequence[TensorType]) -> str:
     """Name with its window: ``Conv 3×3``."""
     rank = inputs[0].rank - 2 if inputs else 2
-    first, *others = node.op.parts or (node.op,)
+    first, *others = node.op.components or (node.op,)
     window = window_text(first, rank)
     title = f"{op_words(first)} {window}" if window else op_words(first)
     return " + ".join([title, *(NAMES.get(part.name, part.name) for part in others)])
@@ -109,7 +109,7 @@ def op_title(node: Node, inputs: Sequence[TensorType]) -> str:
 
 def op_facts(node: Node, inputs: Sequence[TensorType]) -> str:
     """What distinguishes this use of the operator, in a few words: ``768 → 3072``."""
-    op = node.op.parts[0] if node.op.parts else node.op
+    op = node.op.components[0] if node.op.components else node.op
     if isinstance(op, Input):
         return ""
     facts: list[str] = []

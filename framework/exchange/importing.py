@@ -250,7 +250,7 @@ def sorted_arguments(
             ports[name] = value
             values.setdefault(name, True)
         elif name in declared:
-            values[name] = frozen(value, declared[name])
+            values[name] = chosen(frozen(value, declared[name]), declared[name])
         elif name not in slots:
             hint = did_you_mean(name, [*declared, *slots])
             raise Mistake(f"{cls.name} has no attribute or input '{name}'", hint=hint)
@@ -281,6 +281,14 @@ def frozen(value: Any, attribute: Attribute) -> Any:
         return bool(value)
     if attribute.kind.name in ("real", "reals") and isinstance(value, int):
         return value if isinstance(value, bool) else float(value)
+    return value
+
+
+def chosen(value: Any, attribute: Attribute) -> Any:
+    """The value, if it is among the words that the attribute allows."""
+    words = attribute.kind.words
+    if attribute.kind.name == "word" and value is not None and value not in words:
+        raise Refused(f"{attribute.name} is {str(value)[:40]!r}; expected {', '.join(words)}")
     return value
 
 

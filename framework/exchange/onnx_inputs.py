@@ -65,8 +65,10 @@ class Declarations:
             return checked(int(dim.dim_value))
         text = dim.dim_param
         if text in self.dims:
+            self.names.append(text)
             return self.fixed(text)
-        return self.formula(text) or self.symbol(text, fallback)
+        found = self.formula(text)
+        return self.symbol(text, fallback) if found is None else found
 
     def symbol(self, text: str, fallback: str = "") -> Size:
         """A size by its name, or a number where the user fixed it."""

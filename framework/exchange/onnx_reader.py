@@ -308,8 +308,23 @@ def read_onnx(
     ``known`` inputs become constants; ``shapes`` replace the shapes that the file declares;
     ``dims`` fix symbolic sizes by their names.
     """
-    reader = Reader(file, progress, dims)
-    return reader.read({} if known is None else known, {} if shapes is None else shapes)
+    known, fixed = {} if known is None else known, {} if dims is None else dict(dims)
+    while True:
+        found = Reader(file, progress, fixed).read(known, {} if shapes is None else shapes)
+        forced = {} if shapes is not None else forced_sizes(found.graph)
+        if not forced:
+            return found
+        fixed |= forced
+
+
+def forced_sizes(graph: Graph) -> dict[str, int]:
+    """Open sizes that can only be one number, such as the channels that a weight is for."""
+    found: dict[str, int] = {}
+    for condition in graph.conditions:
+        for one, other in ((condition.left, condition.right), (condition.right, condition.left)):
+            if condition.relation == "==" and isinstance(other, int) and str(one) in graph.symbols:
+                found[str(one)] = other
+    return found
 
 
 def checked_opsets(opsets: dict[str, int]) -> dict[str, int]:

@@ -237,7 +237,7 @@ class Op:
         return {name: self.__dict__[name] for name in self.fields}
 
     @property
-    def parts(self) -> tuple[Op, ...]:
+    def components(self) -> tuple[Op, ...]:
         """The operators that a pass made this one of, the first one first; usually none."""
         return ()
 

@@ -185,9 +185,7 @@ def scores_into(s: Array, q: Array, k: Array, softcap: float | None) -> None:
         s *= softcap
 
 
-def hide(
-    s: Array, given: Given, queries: slice, keys: slice, rules: Rules, memory: Block
-) -> None:
+def hide(s: Array, given: Given, queries: slice, keys: slice, rules: Rules, memory: Block) -> None:
     """Add a mask of numbers; -inf where a query may not look."""
     hidden = memory.hidden[: s.size].reshape(s.shape)
     if given.keep is not None and given.keep.dtype != bool:

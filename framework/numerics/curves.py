@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from framework.numerics.sweep import (
     BLOCK,
+    beside,
     blocks,
     carved,
     filled,
@@ -210,7 +211,8 @@ def weighted(x: Array, y: Array, gate: Array) -> None:
 def swiglu_into(gate: Array, value: Array, out: Array, alpha: float, scratch: Array) -> None:
     """``gate / (1 + exp(-alpha gate)) * value`` in blocks of rows; ``out`` may be either."""
     rows = max(1, BLOCK // max(1, out.size // max(1, len(out)))) if out.ndim else 1
-    whole = [array.reshape(-1) if out.ndim == 0 else array for array in (gate, value, out)]
+    given = (beside(gate, out), beside(value, out), out)
+    whole = [array.reshape(-1) if out.ndim == 0 else array for array in given]
     for start in range(0, len(whole[2]), rows):
         g, v, y = (array[start : start + rows] for array in whole)
         inner = np.empty(y.shape, y.dtype)

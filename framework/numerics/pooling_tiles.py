@@ -56,13 +56,13 @@ class Pooling:
     @cached_property
     def size(self) -> int:
         """Bytes that one worker needs."""
-        channels = max(part.stop - part.start for _, part in self.tasks)
+        channels: int = max(part.stop - part.start for _, part in self.tasks)
         return channels * sum(map(self.room, self.stages))
 
     def room(self, stage: tuple[int, ...]) -> int:
         """Bytes of a channel, up to a cache line."""
-        itemsize: int = np.dtype(self.dtype).itemsize
-        return -(-math.prod(stage) * itemsize // LINE) * LINE
+        size = math.prod(stage) * np.dtype(self.dtype).itemsize
+        return -(-size // LINE) * LINE
 
     @property
     def scratch(self) -> int:

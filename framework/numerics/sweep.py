@@ -99,6 +99,16 @@ def padded_bytes(size: int) -> int:
     return -(-size // 64) * 64
 
 
+def beside(x: Array, out: Array) -> Array:
+    """``x``, or a copy where it lies in the memory of ``out`` in another order.
+
+    Work in parts would read what another part has written.
+    """
+    if x.strides == out.strides or not np.may_share_memory(x, out):
+        return x
+    return x.copy()
+
+
 def flat_pair(x: Array, out: Array) -> tuple[Array, Array]:
     """Both as rows of one run each, after a copy where ``x`` is no contiguous tensor."""
     target = out.reshape(1, -1)

@@ -28,7 +28,7 @@ class Fused(Op):
     activation: Values = None
 
     @property
-    def parts(self) -> tuple[Op, ...]:
+    def components(self) -> tuple[Op, ...]:
         """The product, the sum, the function."""
         further = (find_op("add")(),) if self.residual else ()
         return (self.head, *further, *(() if self.activation is None else (self.activation,)))

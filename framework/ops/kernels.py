@@ -15,7 +15,7 @@ from framework.ir.op import Array, Op
 from framework.ir.types import TensorType, fixed_size
 from framework.numerics.curves import Curve, sweep
 from framework.numerics.products import Product, blas_ready, matrices, transposed
-from framework.numerics.sweep import share_out, shares, threads_for
+from framework.numerics.sweep import beside, share_out, shares, threads_for
 from framework.numerics.team import Team
 
 FAST = ("float32", "float64")
@@ -111,7 +111,7 @@ def spread_out(
         function(*arrays, out=out)
         return
     axis = max(range(min(2, out.ndim)), key=lambda axis: out.shape[axis])
-    wide = [np.broadcast_to(array, out.shape) for array in arrays]
+    wide = [np.broadcast_to(beside(array, out), out.shape) for array in arrays]
     parts = shares(out.shape[axis], team.threads)
 
     def work(number: int, part: slice) -> None:
@@ -176,6 +176,7 @@ def run_linear(
     """One product, or one for each leading index where the strides of an input demand it."""
     x, weight, bias = arrays[places.x], arrays[places.weight], arrays[places.bias]
     addend = None if places.addend is None else arrays[places.addend]
+    addend = None if addend is None else beside(addend, out)
     if x.ndim == 1:
         x, out, addend = x[None], out[None], None if addend is None else addend[None]
     for rows, target, further in matrices(x, out, addend):

@@ -72,8 +72,9 @@ def grown(
 
 
 def addable(graph: Graph, add: Node, other: Value) -> bool:
-    """Does the other operand have the type of the sum?  Repeated operands stay outside."""
-    return graph.type_of(other) == add.type
+    """Do both operands have the type of the sum?  Repeated ones stay outside."""
+    types = graph.types_at(add.name).values()
+    return graph.type_of(other) == add.type and all(type_ == add.type for type_ in types)
 
 
 def only_reader(graph: Graph, node: Node, used: dict[Value, list[str]]) -> Node | None:

@@ -8,8 +8,9 @@ depends on the sizes of inputs counts as nothing: the builder still counts what 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
-from framework.errors import Mistake
+from framework.errors import Mistake, Place
 from framework.limits import BLOCK_DEPTH, GRAPH_NODES, REPEATS
 from framework.spec.arguments import Binder, bind_lets
 from framework.spec.blocks import chosen_block
@@ -21,7 +22,7 @@ from framework.spec.report import Report
 from framework.spec.values import PlacedMistake, Reported, Scope
 
 MOST_LOOKED_AT = 1_000  # copies that differ and are counted one by one
-MOST_VISITS = 100_000  # entries looked at; what comes later counts as nothing
+MOST_VISITS = 20_000  # entries looked at; what comes later counts as nothing
 
 Key = tuple[object, ...]
 
@@ -45,6 +46,7 @@ class Counter:
 
     def __init__(self) -> None:
         self.known: dict[Key, int] = {}
+        self.differing: dict[Place, bool] = {}
         self.depth = 0
         self.visits = 0
         self.endless = False
@@ -69,11 +71,29 @@ class Counter:
         count = 0 if spec.repeat is None else spec.repeat.evaluate(frame.scope)
         if not 0 < count <= REPEATS:
             return 0
-        if not any("i" in expression.names for expression in expressions(spec)):
+        if not self.differ(spec):
             return int(count) * self.copy(spec, frame.at_copy(0))
-        if count > MOST_LOOKED_AT:
-            return int(count)
-        return sum(self.copy(spec, frame.at_copy(number)) for number in range(count))
+        least = self.least(spec, frame)
+        total = int(count) * least
+        for number in range(min(count, MOST_LOOKED_AT)):
+            if total > GRAPH_NODES:
+                break
+            total += max(0, self.copy(spec, frame.at_copy(number)) - least)
+        return total
+
+    def least(self, spec: NodeSpec, frame: Frame) -> int:
+        """At least so many nodes has every copy, whatever ``i`` is."""
+        if spec.when is not None and "i" in spec.when.names:
+            return 1
+        scope = Scope(frame.scope.values, {*frame.scope.broken, "i"})
+        return self.copy(spec, replace(frame, scope=scope))
+
+    def differ(self, spec: NodeSpec) -> bool:
+        """May the copies of a node have different numbers of nodes?"""
+        if spec.place not in self.differing:
+            named = (expression.names for expression in expressions(spec))
+            self.differing[spec.place] = any("i" in names for names in named)
+        return self.differing[spec.place]
 
     def copy(self, spec: NodeSpec, frame: Frame) -> int:
         """One copy: the node itself, and all within."""

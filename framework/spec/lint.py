@@ -144,7 +144,7 @@ class Linter:
         if spec.wiring is not None:
             for reference in spec.wiring.references():
                 self.results.resolve(reference, previous)
-        elif spec.of is None and (spec.op is None or spec.op.ports.tensors):
+        elif spec.of is None and (spec.op is None or takes_input(spec.op)):
             if previous is not None:
                 previous.used = True
             elif not spec.broken and self.block.usable:
@@ -170,3 +170,8 @@ class Linter:
 def operator_hint(name: str) -> str | None:
     """Somebody wrote ``use: relu``."""
     return f"'{name}' is an operator: write - {name}" if name in REGISTRY else None
+
+
+def takes_input(op: type[Op]) -> bool:
+    """Is there a port that must be connected?  Others are left empty without ``in:``."""
+    return any(not port.optional for port in op.ports.tensors)

@@ -66,7 +66,7 @@ def connect(
 
 def implicit(spec: NodeSpec, ports: Sequence[PortSpec], previous: Result | None) -> Wired:
     """Without ``in:`` the previous result goes to the one port that needs a value."""
-    if all(port.slot for port in ports):
+    if all(port.slot or port.optional for port in ports):
         return {}
     needed = without_default(ports)
     if len(needed) != 1 or needed[0].variadic:

@@ -25,6 +25,7 @@ FIXED = frozenset(("axis", "axes"))
 PLAIN = re.compile(r"[A-Za-z_(][\w ./*+()%-]*")
 LINE_PLAIN = re.compile(r"[A-Za-z0-9_(][\w ./*+()%<>=,;:'{}\[\]–-]*")
 FLOW_PLAIN = re.compile(r"-?[A-Za-z_0-9.(][\w ./*+()%<>=-]*")
+CEILING = re.compile(r"ceil\(((?:[^()]|\((?:[^()]|\([^()]*\))*\))*)/(\w+|\([^()]*\))\)")
 LONGEST_EXPRESSION = 190
 ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
@@ -177,12 +178,19 @@ def literal(value: Number) -> str:
         return "true" if value else "false"
     if isinstance(value, float):
         return real_text(value)
-    text = str(value)
+    text = rounded_up(str(value)) if isinstance(value, Dim) else str(value)
     if len(text) > LONGEST_EXPRESSION or "…" in text:
         raise Mistake(
             f"a size is too long to be written: {text[:60]}…",
             hint="import the model with fixed sizes",
         )
+    return text
+
+
+def rounded_up(text: str) -> str:
+    """``ceil(H/2)`` of a message as ``ceildiv(H, 2)``, since a size has no fractions."""
+    while (changed := CEILING.sub(r"ceildiv(\1, \2)", text)) != text:
+        text = changed
     return text
 
 

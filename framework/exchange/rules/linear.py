@@ -57,7 +57,7 @@ def linear_map(n: Call, a: Wire, alpha: float, beta: float) -> Wire | None:
     if b.array is None or b.dtype not in FLOATS or b.rank != 2:
         return None
     weight = b if n.flag("transB") else n.add("transpose", b, perm=(1, 0))
-    if alpha != 1:
+    if alpha != 1 and weight.array is not None:
         weight = n.constant(np.asarray(weight.array * alpha, b.dtype))
     out = weight.shape[0]
     row = None if c is None else bias_row(n, c, beta, out)

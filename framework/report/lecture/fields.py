@@ -129,20 +129,25 @@ def moved(
     if len(spatial) != len(axes):
         return None
     if op.name in FORWARD or op.name == "conv_transpose":
-        out = node.type.at(sizes).shape[2:]
-        pads = zip(cast(Sliding, op).windows(len(axes)), spatial, out, strict=True)
-        step = through_spread if op.name == "conv_transpose" else through_window
-        longer = [big if op.name == "conv_transpose" else small for _, small, big in pads]
-        windows = cast(Sliding, op).windows(len(axes))
-        begins = [w.pads(size)[0] for w, size in zip(windows, longer, strict=True)]
-        if not all(isinstance(begin, int) for begin in begins):
-            return None
-        return tuple(
-            step(axis, w, int(str(b))) for axis, w, b in zip(axes, windows, begins, strict=True)
-        )
+        return windowed(node, axes, given, sizes)
     if op.name == "upsample" and op.values["mode"] == "nearest":
         return enlarged(node, axes, given, sizes)
     return axes if is_pointwise(op, len(given.shape)) else None
+
+
+def windowed(
+    node: Node, axes: tuple[AxisField, ...], given: TensorType, sizes: Mapping[str, int]
+) -> tuple[AxisField, ...] | None:
+    """The fields behind sliding windows; None where their pads are not known."""
+    transposed = node.op.name == "conv_transpose"
+    step = through_spread if transposed else through_window
+    padded = node.type.at(sizes) if transposed else given  # pads lie around the larger side
+    windows = cast(Sliding, node.op).windows(len(axes))
+    begins = (w.pads(size)[0] for w, size in zip(windows, padded.shape[2:], strict=True))
+    known = [begin for begin in begins if isinstance(begin, int)]
+    if len(known) < len(axes):
+        return None
+    return tuple(step(*axis) for axis in zip(axes, windows, known, strict=True))
 
 
 def enlarged(
