@@ -137,7 +137,7 @@ def constants():
     stores = [stored("shape", [2, 3]), stored("from", 0), stored("to", 6), stored("by", 1),
               stored("pads", [1, 0, 0, 1]), stored("depth", 4),
               stored("pair", np.array([0, 1], "float32")),
-              stored("sizes", [4, 6]), stored("big", [4, 3, 4])]  # fmt: skip
+              stored("one", [1]), stored("sizes", [4, 6]), stored("big", [4, 3, 4])]  # fmt: skip
     nodes = [
         node("ConstantOfShape", "shape", "a", value=stored("v", np.array([2.5], "float32"))),
         node("Range", "from to by", "r"),
@@ -150,7 +150,7 @@ def constants():
         node("NonZero", "b", "z"),
         node("Einsum", "a c", "h", equation="ij,kj->ik"),
         node("CumSum", "c from", "k"),
-        node("TopK", "f shape", "tk ti"),
+        node("TopK", "f one", "tk ti"),
         node("Add", "x c", "y"),
     ]
     outs = [info("y", [2, 3]), info("g", None), info("h", None)]

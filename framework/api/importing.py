@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from framework.api.load import load, loads
 from framework.api.model import Model
-from framework.errors import InputError
+from framework.errors import InputError, SpecError
 
 if TYPE_CHECKING:
     from framework.passes.recognise import Recognised
@@ -66,7 +66,7 @@ def import_onnx(
         graph, weights, found = recognised(graph, weights)
     stored = yaml.with_suffix(".safetensors") if weights else None
     written = write(graph, weights_file=None if stored is None else stored.name)
-    loads(written.text, name=str(yaml))  # nothing is written that could not be read back
+    checked_text(written.text, str(yaml))
     # weights of nodes that no output needs are not written
     renamed = {new: weights[name] for name, new in written.names.items()}
     place(yaml, written.text, stored, renamed)
@@ -88,6 +88,14 @@ def checked_target(yaml: Path, force: bool) -> Path:
         if file.exists() and not force:
             raise InputError(f"{file} exists\n  hint: --force replaces it")
     return yaml
+
+
+def checked_text(text: str, name: str) -> None:
+    """Nothing is written that could not be read back."""
+    try:
+        loads(text, name=name)
+    except SpecError as error:
+        raise InputError(f"what was read cannot be written as YAML:\n{error}") from None
 
 
 def place(yaml: Path, text: str, stored: Path | None, weights: Mapping[str, Array]) -> None:

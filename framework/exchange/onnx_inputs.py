@@ -10,6 +10,7 @@ from typing import Any
 from framework.errors import FrameworkError, InputError, did_you_mean
 from framework.exchange.onnx_report import brief
 from framework.exchange.rules.wires import Refused, dtype_of
+from framework.ir.conditions import Condition
 from framework.ir.dims import Size, ceildiv, maximum, minimum
 from framework.ir.graph import Graph
 from framework.ir.types import TensorType
@@ -83,14 +84,19 @@ class Declarations:
         return checked(self.dims[name], least=1)
 
     def formula(self, text: str) -> Size | None:
-        """A size such as ``2*n + 1``; None for what is a mere name, or no formula."""
+        """A size such as ``2*n + 1``; None for what is a mere name, or no formula.
+
+        ``batch-size`` is a name as well: a difference that may be negative is no size.
+        """
         if text.isidentifier() or not 0 < len(text) <= LONGEST_FORMULA:
             return None
         try:
             found = self.value(ast.parse(text, mode="eval").body)
         except (FrameworkError, SyntaxError, ValueError, ArithmeticError, TypeError):
             return None
-        return checked(found) if isinstance(found, int) else found
+        if isinstance(found, int):
+            return checked(found)
+        return found if Condition("<=", 0, found, text).verdict().always else None
 
     def value(self, tree: ast.expr) -> Size:
         """The size that a formula stands for; raises `ValueError` for what is none."""

@@ -155,8 +155,11 @@ def multiply(a: Array, b: Array, out: Array, team: Team) -> None:
     """``out = a @ b``; many small products are shared by the team, large ones by BLAS."""
     if b.ndim == 2 and a.ndim > 2 and mergeable(a) and out.flags.c_contiguous:
         a, out = a.reshape(-1, a.shape[-1]), out.reshape(-1, out.shape[-1])
-    if out.ndim < 3 or min(a.ndim, b.ndim) < 2 or team.threads == 1 or not worth_sharing(a, out):
+    if min(a.ndim, b.ndim) < 2 or team.threads == 1:
         np.matmul(a, b, out=out)
+        return
+    if out.ndim < 3 or not worth_sharing(a, out):
+        multiply_columns(a, b, out, team)
         return
     axis = max(range(out.ndim - 2), key=lambda axis: out.shape[axis])
     lead = out.shape[:-2]
@@ -166,6 +169,18 @@ def multiply(a: Array, b: Array, out: Array, team: Team) -> None:
     def work(number: int, part: slice) -> None:
         place = (slice(None),) * axis + (part,)
         np.matmul(left[place], right[place], out=out[place])
+
+    with team.alone():
+        share_out(team, parts, work)
+
+
+def multiply_columns(a: Array, b: Array, out: Array, team: Team) -> None:
+    """``out = a @ b``, a range of columns for each thread; small ones on one."""
+    small = out.size * a.shape[-1] < LEAST_WORK
+    parts = shares(out.shape[-1], 1 if small else team.threads, GRAIN)
+
+    def work(number: int, part: slice) -> None:
+        np.matmul(a, b[..., part], out=out[..., part])
 
     with team.alone():
         share_out(team, parts, work)

@@ -10,8 +10,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
+from threading import Lock
 from typing import Any
 
 Task = Callable[[int], object]
@@ -44,39 +45,58 @@ class Team:
             self._pool = ThreadPoolExecutor(self.threads - 1, "framework")
         return self._pool.submit(run_all, task, numbers)
 
+    def alone(self) -> AbstractContextManager[None]:
+        """BLAS uses one thread inside, so that the team's tasks may call products.
+
+        A whole run is such a stretch: BLAS's own threads go on spinning after a product, and
+        would take the cores from what the team does next.
+        """
+        return GATE.limited(1)
+
+
+class Gate:
+    """The number of threads that BLAS may use: one number for the whole process.
+
+    Stretches with a limit may lie in each other and, in several threads of a program, beside
+    each other; the first sets the limit, the last one to end takes it back.
+    """
+
+    def __init__(self) -> None:
+        self.inside = 0
+        self._lock = Lock()
+        self._before: list[int] = []
+
     @contextmanager
-    def alone(self) -> Iterator[None]:
-        """BLAS uses one thread inside, so that the team's tasks may call products."""
-        if self.threads == 1:
-            yield
-            return
-        libraries = blas()
-        before = [library.num_threads for library in libraries]
-        for library in libraries:
-            library.set_num_threads(1)
+    def limited(self, threads: int) -> Iterator[None]:
+        """BLAS uses at most so many threads inside, unless a stretch around it says less."""
+        self._enter(threads)
         try:
             yield
         finally:
-            for library, count in zip(libraries, before, strict=True):
-                library.set_num_threads(count)
+            self._leave()
+
+    def _enter(self, threads: int) -> None:
+        with self._lock:
+            self.inside += 1
+            if self.inside == 1:
+                self._before = [library.num_threads for library in blas()]
+                for library, count in zip(blas(), self._before, strict=True):
+                    library.set_num_threads(min(threads, count))
+
+    def _leave(self) -> None:
+        with self._lock:
+            self.inside -= 1
+            if self.inside == 0:
+                for library, count in zip(blas(), self._before, strict=True):
+                    library.set_num_threads(count)
 
 
-@contextmanager
-def limit_blas(threads: int) -> Iterator[None]:
+GATE = Gate()
+
+
+def limit_blas(threads: int) -> AbstractContextManager[None]:
     """BLAS uses at most so many threads inside."""
-    if threads >= cores():
-        yield
-        return
-    libraries = blas()
-    before = [library.num_threads for library in libraries]
-    for library, count in zip(libraries, before, strict=True):
-        if count != threads:
-            library.set_num_threads(threads)
-    try:
-        yield
-    finally:
-        for library, count in zip(libraries, before, strict=True):
-            library.set_num_threads(count)
+    return GATE.limited(threads)
 
 
 def run_all(task: Task, numbers: Sequence[int]) -> None:

@@ -114,11 +114,13 @@ def fetched(store: Store, source: Source) -> Any:
     return store[source] if isinstance(source, int) else tuple(store[slot] for slot in source)
 
 
-def run_step(step: Step, arrays: Sequence[Any], sizes: Mapping[str, int]) -> tuple[Any, ...]:
+def run_step(step: Step, arrays: list[Any], sizes: Mapping[str, int]) -> tuple[Any, ...]:
     """The results of one call: in the arena, or in arrays of their own."""
     call = step.call
     if call.kernel is None:
         return run_call(at_found(call, sizes), arrays)
+    for number, function in call.layouts:
+        arrays[number] = function(arrays[number])
     out = step.places
     if call.fresh:
         out = tuple(

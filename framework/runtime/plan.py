@@ -54,10 +54,12 @@ class Call:
     """One function call: from slots into slots; then the slots in ``free`` are emptied.
 
     With a kernel, each result has a spot in the arena, or is one of ``fresh``: an array of its
-    own, which the run gives out; ``scratch`` is (offset, bytes).  Without one, ``function``
-    makes its results.  A size that only data decide is known once the call in whose ``finds`` it stands
-    has run: (output, axis, symbol).  ``late`` is the operator of a call that waits for such
-    sizes: its definition at those sizes is what runs.
+    own, which the run gives out; ``scratch`` is (offset, bytes), and ``layouts`` are those of
+    arguments that are no constants.  Without a kernel, ``function`` makes the results.
+
+    A size that only data decide is known once the call in whose ``finds`` it stands has run:
+    (output, axis, symbol).  ``late`` is the operator of a call that waits for such sizes: its
+    definition at those sizes is what runs.
     """
 
     node: Node
@@ -68,6 +70,7 @@ class Call:
     types: tuple[TensorType, ...] = ()
     free: tuple[int, ...] = ()
     kernel: Kernel | None = None
+    layouts: tuple[tuple[int, Callable[[Array], Array]], ...] = ()
     spots: tuple[Spot | None, ...] = ()
     scratch: tuple[int, int] = (0, 0)
     fresh: frozenset[int] = frozenset()

@@ -19,6 +19,9 @@ from framework.ir.types import TensorType
 from framework.runtime.arena import Block, lay_out, most_alive
 from framework.runtime.plan import NOTHING, Call, LaidOut, Plan, Source, Spot, flat_slots
 
+SAME_ORDER = ("identity", "dropout", "reshape", "flatten", "squeeze", "unsqueeze")
+"""Views that have the elements of their memory in the same order."""
+
 MOST_CONSTANT = 64 << 20
 """Bytes of a result that no input reaches and that is kept between runs; weights may be larger."""
 
@@ -100,7 +103,13 @@ class Planner:
         kernel = None
         if self.fast and not late and not constant:
             kernel = op.prepare(types, replace(self.how, wanted=wanted))
+        late_layouts: tuple[tuple[int, Any], ...] = ()
         if kernel is not None:
+            late_layouts = tuple(
+                (i, function)
+                for i, function in kernel.layouts.items()
+                if inputs[i] != NOTHING and inputs[i] not in self.constants
+            )
             inputs = self._laid_out(inputs, kernel)
         scopes = scopes_around(self.graph, node.name)
         return Call(
@@ -111,6 +120,7 @@ class Planner:
             outputs=outputs,
             types=tuple(t for slot in outputs if (t := self.types[slot]) is not None),
             kernel=kernel,
+            layouts=late_layouts,
             finds=tuple(self._finds(node.outputs)),
             late=op if late else None,
         )
@@ -149,8 +159,9 @@ class Planner:
         )
 
     def _laid_slot(self, source: int, function: Any) -> int:
+        """The slot of a constant laid out; what is no constant is laid out at every call."""
         if source not in self.constants:
-            return source  # laid out at every call
+            return source
         key = (self.names[source], *layout_key(function))
         if key not in self._laid:
             self.types.append(None)
@@ -225,6 +236,7 @@ class Memory:
         self.lives: dict[int, Life] = {}
         self.owners: dict[int, tuple[int, ...]] = {}
         self.aliases: dict[int, list[int]] = {}
+        self.turned: set[int] = set()
         for slot in inputs:
             self._begin(slot, -1, False)
         self.last_use = last_uses(calls)
@@ -256,6 +268,8 @@ class Memory:
         if call.kernel is None and call.node.op.views:
             for slot in call.outputs:
                 self._own(slot, tuple(dict.fromkeys(used)))
+                if call.node.op.name not in SAME_ORDER:
+                    self.turned.add(slot)  # a result in its memory would lie across it
                 if not used:
                     self._begin(slot, number, False)
             return
@@ -270,9 +284,10 @@ class Memory:
         """The memory of an argument that dies here and that the result may overwrite."""
         if call.kernel is None or len(call.outputs) != 1 or slot in self.given_out:
             return None
+        sources = list(flat_slots(call.inputs))
         for position in call.kernel.overwrites:
-            source = call.inputs[position]
-            owners = self.owners.get(source, ()) if isinstance(source, int) else ()
+            source = sources[position]
+            owners = () if source in self.turned else self.owners.get(source, ())
             if len(owners) == 1 and self._dies(owners[0], number, call.inputs):
                 life = self.lives[owners[0]]
                 if life.arena and life.size == bytes_of(self.planner.types[slot]):

@@ -139,7 +139,9 @@ class Session:
         start = perf_counter()
         arrays, sizes = bind(self.graph, inputs)
         kept = {name: find_value(self.graph, name) for name in keep}
-        with self._lock, np.errstate(all="ignore"), limit_blas(self.how.team.threads):
+        # the team's kernels share out their products themselves; definitions leave it to BLAS
+        threads = 1 if self.fast else self.how.team.threads
+        with self._lock, np.errstate(all="ignore"), limit_blas(threads):
             program = self._program(sizes, kept, check_finite)
             plan = program.plan
             program.renew()

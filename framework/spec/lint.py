@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from framework.errors import did_you_mean
-from framework.ir.op import REGISTRY
+from framework.ir.op import REGISTRY, Op
 from framework.spec.document import Arg, Argument, Block, Document, NodeSpec
 from framework.spec.lint_names import Names
 from framework.spec.lint_results import Item, Results

@@ -11,7 +11,7 @@ from framework.ir.op import Op
 @reads("TopK")
 def read_top_k(n: Call) -> Result:
     """Before opset 10 the number was an attribute."""
-    count = n.sizes(1, (n.int("k"),))[0]
+    (count,) = n.sizes(1, (n.int("k"),))
     rest = {"largest": n.flag("largest", True), "sorted": n.flag("sorted", True)}
     return n.add_all("top_k", n[0], k=count, axis=n.int("axis", -1), **rest)
 
