@@ -13,8 +13,9 @@ Each file in graphs/ is spoilt in one place at a time, everywhere:
 Only what makes the file wrong counts.  A message points at the mistake if its place is on the
 spoilt line, or if its hint or a note names that line ("line 12"): for a size the place may be
 where the disagreement is seen, if a note says where the size comes from.  For a deleted line the
-place may also be on the line before or behind the gap or at the key that has lost something, and
-a message that names a word which only the deleted line declared is right wherever it stands.
+place may also be on the line before or behind the gap, on a line that stood below the deleted
+one, or at the node or key that has lost something; and a message that names a word which only
+the deleted line had is right wherever it stands.
 A suggestion is right if the hint names the word that was there; for a declaration, the word that
 stands there now, which is what its users would have to say.
 """
@@ -244,12 +245,25 @@ def points(problem: Problem, mutation: Mutation, original: str) -> bool:
     """Does the message point at what was spoilt, as the head of this file says?"""
     said = " ".join([problem.fact, problem.hint or "", *problem.notes])
     if mutation.kind != "deleted line":
-        lines = set(map(int, re.findall(r"\bline (\d+)", said)))
-        for found in re.findall(r"\blines ([\d, and]+)", said):
-            lines |= set(map(int, re.findall(r"\d+", found)))
-        return mutation.line in lines or on_line(problem, mutation.line)
-    near = {mutation.line - 1, mutation.line, owner(original, mutation.line)}
-    return any(on_line(problem, line) for line in near) or names_what_is_lost(said, mutation)
+        return mutation.line in lines_named(said) or on_line(problem, mutation.line)
+    near = {*around(mutation), *orphans(mutation), owner(original, mutation.line)}
+    if any(line in near for line in lines_named(said)) or names_what_is_lost(problem, mutation):
+        return True
+    return any(on_line(problem, line) for line in near)
+
+
+def lines_named(said: str) -> set[int]:
+    """The lines that hint and notes name."""
+    found = re.findall(r"\blines? (\d+(?:(?:, | and )\d+)*)", said)
+    return {int(number) for numbers in found for number in re.findall(r"\d+", numbers)}
+
+
+def around(mutation: Mutation) -> set[int]:
+    """The lines before and behind a gap, as they are counted now; empty ones do not count."""
+    lines = mutation.text.split("\n")
+    full = [n for n, line in enumerate(lines, 1) if line.strip() and line.strip()[0] != "#"]
+    before = [n for n in full if n < mutation.line][-1:]
+    return {*before, *[n for n in full if n >= mutation.line][:1]}
 
 
 def on_line(problem: Problem, line: int) -> bool:
@@ -266,15 +280,29 @@ def owner(original: str, line: int) -> int:
 
 
 def indent(line: str) -> int:
-    """Columns before the first word; a dash counts as indentation."""
-    return len(line) - len(line.lstrip(" -"))
+    """Spaces before the first word or dash."""
+    return len(line) - len(line.lstrip(" "))
 
 
-def names_what_is_lost(said: str, mutation: Mutation) -> bool:
-    """Does the message name a word that only the deleted line declared?"""
-    words = re.findall(r"(?:id: |^\s*(?:- )?|\{|, )(\w+)(?=:|$|[,}])", mutation.old)
-    lost = {word for word in words if word not in REGISTRY}
-    return any(f"'{word}'" in said for word in lost)
+def orphans(mutation: Mutation) -> set[int]:
+    """The lines that stood below the deleted one, as they are counted now."""
+    found = set()
+    for number, line in enumerate(mutation.text.split("\n")[mutation.line - 1 :], mutation.line):
+        if line.strip() and indent(line) <= indent(mutation.old):
+            break
+        found.add(number)
+    return found
+
+
+def names_what_is_lost(problem: Problem, mutation: Mutation) -> bool:
+    """Does the fact name a name that only the deleted line had, or its key as missing?"""
+    code = mutation.old.partition(" #")[0]
+    words = {word for word in re.findall(r"\w+", code) if word not in REGISTRY}
+    others = set(re.findall(r"\w+", re.sub(r"#.*", "", mutation.text)))
+    missing = problem.code == "missing-key" and any(f" {w}" in problem.fact for w in words)
+    declared = re.findall(r"\bid: (\w+)|(\w+):", code)
+    lost = {word for pair in declared for word in pair} | (words - others)
+    return missing or any(f"'{word}'" in problem.fact for word in lost if word)
 
 
 def suggests(problem: Problem, mutation: Mutation) -> bool:

@@ -428,6 +428,17 @@ def a_name_that_colours_the_terminal():
     return one([node("Frob\x1b[31m", "x", "y", name="\x1b]0;title\x07")])
 
 
+@laid
+def names_that_are_no_text(path):
+    """Every name of the model is one byte that UTF-8 does not have."""
+    found = one([node("Add", "x k", "y")], [stored("k", np.ones(3, "float32"))])
+    data = found.SerializeToString()
+    for name in (b"x", b"k", b"y"):
+        data = data.replace(b"\x01" + name, b"\x01" + bytes([name[0] | 128]))
+    path.write_bytes(data)
+    return path
+
+
 @bomb
 def an_attribute_of_megabytes():
     return one([node("Einsum", "x x", "y", equation="ij," * 2_000_000)])

@@ -12,7 +12,7 @@ pytest.importorskip("onnx")
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 from onnx_damage import MODELS, info, model, node, stored
-from onnxcases import evaluate
+from onnxcases import evaluate, run_onnx
 
 import framework as fw
 from framework.api.importing import import_onnx
@@ -148,7 +148,9 @@ def test_an_imported_model_gives_what_the_onnx_model_gives(make):
     types = report.model.inputs
     feeds = {k: np.ones(types[ours].shape, types[ours].dtype) for k, ours in report.inputs.items()}
     found = report.model.run(**{report.inputs[k]: x for k, x in feeds.items()})
-    expected = evaluate("model.onnx", feeds)
+    # onnxruntime quantizes what it multiplies with a dequantized weight
+    judge = evaluate if make.__name__ == "recurrent" else run_onnx
+    expected = judge("model.onnx", feeds)
     for ours, y in zip(report.outputs.values(), expected, strict=True):
         np.testing.assert_allclose(found[ours], y, rtol=1e-4, atol=1e-5)
 
@@ -191,8 +193,8 @@ def test_a_name_that_no_size_has_is_refused_with_the_names_that_there_are():
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("2*n + 1", "2*n + 1"), ("n//2", "n//2"), ("ceil(n/2)", "ceil(n/2)"), ("Max(4, n)",
-     "max(n, 4)"), ("batch-size", "batch_size"), ("n - 1", "n - 1"), ("n!", "n"), ("2n", "size_2n")],
+    [("2*n + 1", "2*n + 1"), ("n//2", "n//2"), ("ceil(n/2)", "ceil(n/2)"), ("n - 1", "n - 1"),
+     ("Max(4, n)", "max(n, 4)"), ("batch-size", "batch_size"), ("n!", "n"), ("2n", "size_2n")],
 )  # fmt: skip
 def test_a_formula_of_a_size_is_read(text, expected):
     save(model([node("Relu", "x", "y")], [info("x", [text])], [info("y", None)]))

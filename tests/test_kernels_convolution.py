@@ -11,6 +11,7 @@ import framework.ops
 from framework.ir.kernel import How
 from framework.ir.op import find_op
 from framework.ir.types import TensorType
+from framework.numerics.small_images import MOST_POSITIONS
 from framework.numerics.team import Team
 from framework.ops.convolution import Conv, ConvTranspose
 from framework.ops.fused import FusedConv
@@ -100,10 +101,13 @@ def test_any_convolution_agrees_with_its_definition(case, how, batch):
     st.tuples(*[st.integers(1, 37)] * 2), st.tuples(*[st.integers(16, 70)] * 2),
     st.tuples(*[st.integers(0, 2)] * 2), st.sampled_from(HOWS),
 )  # fmt: skip
-def test_winograd_agrees_for_all_sizes(size, channels, pad, how):
+def test_three_by_three_agrees_for_all_sizes(size, channels, pad, how):
     size = tuple(max(n, 3 - 2 * p) for n, p in zip(size, pad, strict=True))
     op = Conv(out=channels[1], kernel=3, pad=pad)
-    assert check(op, convolution(op, size, channels[0]), how).startswith("winograd")
+    used = check(op, convolution(op, size, channels[0]), how)
+    positions = (size[0] + 2 * pad[0] - 2) * (size[1] + 2 * pad[1] - 2)
+    small = positions <= min(MOST_POSITIONS, 9 * channels[0])
+    assert used.startswith("filters shared" if small else "winograd")
 
 
 @each_how

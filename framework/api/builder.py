@@ -118,15 +118,7 @@ class Builder:
         self, cls: type[Op], inputs: Sequence[Value], rest: dict[str, Any]
     ) -> tuple[dict[str, Value | tuple[Value, ...]], dict[str, Any]]:
         """Keywords into wires by port and attributes by name."""
-        tensors = cls.ports.tensors
-        wires: dict[str, Value | tuple[Value, ...]] = {}
-        if tensors and tensors[0].variadic:
-            wires[tensors[0].name] = tuple(inputs)
-        elif len(inputs) > len(tensors):
-            names = ", ".join(port.name for port in tensors)
-            raise ShapeError(f"{cls.name} takes {len(tensors)} inputs ({names}), got {len(inputs)}")
-        else:
-            wires |= {port.name: value for port, value in zip(tensors, inputs, strict=False)}
+        wires = in_order(cls, inputs)
         ports = {port.name for port in cls.ports.inputs}
         declared = {attribute.name: attribute for attribute in cls.attributes}
         values: dict[str, Any] = {}
@@ -136,13 +128,15 @@ class Builder:
             elif name in declared:
                 values[name] = frozen(value, declared[name])
             else:
-                hint = did_you_mean(name, [*declared, *ports])
-                fact = f"{cls.name} has no attribute or input '{name}'"
-                raise Mistake(fact, hint=hint, code="unknown-attribute")
+                raise Mistake(
+                    f"{cls.name} has no attribute or input '{name}'",
+                    hint=did_you_mean(name, [*declared, *ports]),
+                    code="unknown-attribute",
+                )
         missing = [a.name for a in cls.attributes if a.required and a.name not in values]
         if missing:
-            fact = f"{cls.name} needs {' and '.join(map(repr, missing))}"
-            raise Mistake(fact, code="missing-attribute")
+            listed = " and ".join(map(repr, missing))
+            raise Mistake(f"{cls.name} needs {listed}", code="missing-attribute")
         return wires, values
 
     def _infer(self, op: Op, wires: Wires, path: str) -> Inference:
@@ -196,6 +190,17 @@ class Scoped:
 
     def __exit__(self, *exception: object) -> None:
         self.builder._scope.pop()
+
+
+def in_order(cls: type[Op], inputs: Sequence[Value]) -> dict[str, Value | tuple[Value, ...]]:
+    """Inputs without a name, by port."""
+    tensors = cls.ports.tensors
+    if tensors and tensors[0].variadic:
+        return {tensors[0].name: tuple(inputs)}
+    if len(inputs) > len(tensors):
+        names = ", ".join(port.name for port in tensors)
+        raise ShapeError(f"{cls.name} takes {len(tensors)} inputs ({names}), got {len(inputs)}")
+    return {port.name: value for port, value in zip(tensors, inputs, strict=False)}
 
 
 def frozen(value: Any, attribute: Attribute) -> Any:

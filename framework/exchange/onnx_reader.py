@@ -5,7 +5,7 @@ Nothing is half imported: all operators that cannot be read are listed at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from framework.exchange.importing import Importer, identifier
 from framework.exchange.onnx_control import FUNCTIONS, expanded_function, has_definition
 from framework.exchange.onnx_file import OnnxFile
 from framework.exchange.onnx_inputs import Declarations, Shapes
-from framework.exchange.onnx_report import ImportFailure, Trouble, brief, report
+from framework.exchange.onnx_report import ImportFailure, Trouble, brief, report, spelled
 from framework.exchange.onnx_scope import (
     Env,
     attribute,
@@ -29,6 +29,7 @@ from framework.exchange.pruning import pruned
 from framework.exchange.rules import READERS
 from framework.exchange.rules.registry import Call, Result
 from framework.exchange.rules.wires import NARROW, Refused, Unknown, Wire
+from framework.ir.dims import Size, exact_quotient, symbols_of
 from framework.ir.graph import Graph
 from framework.ir.op import Array
 from framework.limits import ONNX_NODES, ONNX_OPENED
@@ -135,8 +136,9 @@ class Reader:
         """A stored tensor as a constant."""
         if array is None:
             return None
-        table = tensor.name.startswith("constant/")  # our own writer's name for what is no weight
-        wire = self.importer.constant(array, "" if table else tensor.name)
+        name = spelled(tensor.name)
+        table = name.startswith("constant/")  # our own writer's name for what is no weight
+        wire = self.importer.constant(array, "" if table else name)
         return replace(wire, kind=NARROW.get(tensor.data_type, ""))
 
     def attempt(self, what: str, name: str, function: Callable[..., Any], *values: Any) -> Any:
@@ -155,7 +157,7 @@ class Reader:
 
     def input(self, item: Any, env: Env, shape: Sequence[int | str] | None) -> str:
         """Declare one input; returns our name for it."""
-        name = self.importer.free(identifier(item.name).replace(".", "_"))
+        name = self.importer.free(identifier(spelled(item.name)).replace(".", "_"))
         if item.name in env.names:
             self.trouble("input", item.name, Refused("two inputs have one name"))
         env.names[item.name] = None
@@ -171,7 +173,7 @@ class Reader:
         counts: dict[str, int] = {}
         for item in proto.output:
             wire = self.attempt("output", item.name, env.find, item.name)
-            name = base = identifier(item.name).replace(".", "_")
+            name = base = identifier(spelled(item.name)).replace(".", "_")
             while name in self.graph.outputs:
                 counts[base] = counts.get(base, 1) + 1
                 name = f"{base}_{counts[base]}"
@@ -321,10 +323,19 @@ def forced_sizes(graph: Graph) -> dict[str, int]:
     """Open sizes that can only be one number, such as the channels that a weight is for."""
     found: dict[str, int] = {}
     for condition in graph.conditions:
-        for one, other in ((condition.left, condition.right), (condition.right, condition.left)):
-            if condition.relation == "==" and isinstance(other, int) and str(one) in graph.symbols:
-                found[str(one)] = other
+        if condition.relation == "==":
+            for pair in ((condition.left, condition.right), (condition.right, condition.left)):
+                found.update(solved(graph, *pair))
     return found
+
+
+def solved(graph: Graph, left: Size, right: Size) -> Iterator[tuple[str, int]]:
+    """The symbol that ``left == right`` gives a number: 16*b*n == 176*b says that n is 11."""
+    for name in symbols_of(left):
+        rest = exact_quotient(left, graph.symbols[name]) if name in graph.symbols else None
+        number = None if rest is None or rest == 0 else exact_quotient(right, rest)
+        if isinstance(number, int):
+            yield name, number
 
 
 def checked_opsets(opsets: dict[str, int]) -> dict[str, int]:

@@ -51,12 +51,13 @@ def report(name: str, troubles: Sequence[Trouble]) -> str:
     return "\n".join(lines)
 
 
-def brief(text: str | bytes, longest: int = LONGEST_WORD) -> str:
-    """A foreign text for a message: not long, and without what a terminal obeys.
+def spelled(text: str | bytes) -> str:
+    """A foreign text, which protobuf gives as bytes where it is no UTF-8."""
+    return text.decode("utf-8", "replace") if isinstance(text, bytes) else text
 
-    Protobuf gives a name that is no UTF-8 as bytes.
-    """
-    if isinstance(text, bytes):
-        text = text[: 4 * longest].decode("utf-8", "replace")
+
+def brief(text: str | bytes, longest: int = LONGEST_WORD) -> str:
+    """A foreign text for a message: not long, and without what a terminal obeys."""
+    text = spelled(text[: 4 * longest])
     kept = text if len(text) <= longest else f"{text[: longest - 1]}…"
     return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in kept)

@@ -21,7 +21,7 @@ from framework.numerics.tiles import Finish, bench_of, cut, fetch, room, stage_s
 
 Array = NDArray[Any]
 
-TILE_BYTES = 1 << 20
+TILE_BYTES = 1 << 21
 """Bound of a task's part of the image."""
 
 MANY_CHANNELS = 256

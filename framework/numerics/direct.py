@@ -15,10 +15,10 @@ from framework.numerics.tiles import Finish, bench_of, cut, room
 
 Array = NDArray[Any]
 
-TILE_BYTES = 1 << 19
+TILE_BYTES = 1 << 20
 """Bound of a task's part of the image and of the result."""
 
-RESULT_BYTES = 1 << 20
+RESULT_BYTES = 1 << 21
 """Bound of a task's whole planes of the result, where filters are shared out."""
 
 FEWEST_COLUMNS = 128

@@ -5,8 +5,10 @@ A tile of m x m results takes (m + 2)^2 products instead of 9 m^2:
     Y = A^T ((G g G^T) * (B^T d B)) A
 
 summed over channels, so that the products at one place of all tiles are one matrix product.
-Errors, against the largest result, on normal numbers with 64 to 1024 channels: see
-``tests/test_kernels_convolution.py``.
+Errors of float32, against the largest result, for 5 to 512 channels of normal numbers:
+m = 2 stays below 5e-7 (unfolded windows: 2e-7 to 9e-7), m = 4 below 1.1e-5.
+
+Two threads hold each other up over the interpreter between short calls, so blocks are large.
 """
 
 from __future__ import annotations
@@ -40,7 +42,7 @@ FILTERS = {
 Part = tuple[int, slice, slice]
 """An image, and the rows and columns of tiles that a task takes."""
 
-BLOCK_BYTES = 3 << 19
+BLOCK_BYTES = 1 << 21
 """Bound of a task's transformed tiles and products."""
 
 FEWEST_TILES = 64

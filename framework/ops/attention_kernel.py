@@ -30,11 +30,9 @@ def attention_kernel(
 ) -> Kernel | None:
     """A kernel for softmax attention in single or double precision without lengths."""
     q, k, v, keep, past, _, lengths = types
-    if q is None or k is None or v is None or lengths is not None:
-        return None
-    shown = how.wanted is None or how.wanted[WEIGHTS]
-    usual = attending.normalizer == "softmax" and (attending.stage == "weights" or not shown)
-    if not usual or not all_fast([q] if keep is None or keep.dtype == "bool" else [q, keep]):
+    wanted = how.wanted if how.wanted is not None else (True,) * 4
+    usual = lengths is None and is_usual(attending, wanted[WEIGHTS], q, keep)
+    if q is None or k is None or v is None or not usual:
         return None
     *lead, queries, width = sizes(q)
     before = 0 if past is None else sizes(past)[-2]
@@ -45,9 +43,8 @@ def attention_kernel(
         attending.left, attending.bound, first, attending.empty == "zeros",
     )  # fmt: skip
     itemsize = np.dtype(q.dtype).itemsize
-    plan = Sizes(tuple(lead), queries, keys, width, sizes(v)[-1], itemsize, shown)
+    plan = Sizes(tuple(lead), queries, keys, width, sizes(v)[-1], itemsize, wanted[WEIGHTS])
     joined = joined_types(k, v, keys) if past is not None else ()
-    wanted = how.wanted if how.wanted is not None else (True,) * 4
     room = sum(bytes_of(t) for t, want in zip(joined, wanted[KEYS:], strict=False) if not want)
     return kernel_of(
         op,
@@ -56,6 +53,15 @@ def attention_kernel(
         scratch=room + threads(plan, how.team) * plan.memory(),
         algorithm="whole rows" if plan.key_block == keys else "blocks with a running softmax",
     )
+
+
+def is_usual(
+    attending: Attending, shown: bool, q: TensorType | None, keep: TensorType | None
+) -> bool:
+    """Softmax of real scores, of which at most the weights are shown."""
+    if attending.normalizer != "softmax" or (attending.stage != "weights" and shown):
+        return False
+    return all_fast([q] if keep is None or keep.dtype == "bool" else [q, keep])
 
 
 def joined_types(k: TensorType, v: TensorType, keys: int) -> tuple[TensorType, TensorType]:

@@ -13,6 +13,7 @@ from framework.numerics.columns import Columns, Geometry
 from framework.numerics.depthwise import Depthwise
 from framework.numerics.direct import Direct
 from framework.numerics.planes import Planes
+from framework.numerics.small_images import MOST_POSITIONS, SmallImages
 from framework.numerics.spreading import Spreading
 from framework.numerics.tiles import Curve, Finish
 from framework.numerics.windows import Windows
@@ -106,6 +107,9 @@ def chosen(shape: Geometry, how: How) -> tuple[str, Algorithm, Callable[[Array],
     if shape.inner == shape.filters == 1:
         depthwise = Depthwise(shape, team)
         return "depthwise tiles", depthwise, depthwise.layout
+    if few_positions(shape):
+        small = SmallImages(shape, team)
+        return "filters shared", small, small.layout
     if suits_winograd(shape):
         m = edge(shape, how)
         before = (windows.pads[0][0], windows.pads[1][0])
@@ -113,6 +117,13 @@ def chosen(shape: Geometry, how: How) -> tuple[str, Algorithm, Callable[[Array],
         return f"winograd f{m}", tiles, lambda weight: transformed(weight, m)
     columns = (Planes if shape.inner < FEW_CHANNELS else Columns)(shape, team)
     return "column tiles", columns, columns.layout
+
+
+def few_positions(shape: Geometry) -> bool:
+    """Has the image few positions, and fewer than a filter has weights?"""
+    positions = shape.y[2] * shape.y[3]
+    weights = shape.inner * math.prod(shape.windows.kernel)
+    return positions <= min(MOST_POSITIONS, weights) and shape.inner >= FEWEST_CHANNELS
 
 
 def suits_winograd(shape: Geometry) -> bool:

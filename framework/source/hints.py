@@ -188,7 +188,27 @@ def key(fault: Fault) -> str | None:
         return "write a key before the colon"
     if fault.before.strip():
         return "quote the whole text"
-    return "align this with a line above"
+    return alignment(fault)
+
+
+def alignment(fault: Fault) -> str:
+    """The line is indented less than the first one of its list or mapping, which may lack a head.
+
+    The first one is the uppermost line above that is not indented less than this one.
+    """
+    column, first = len(fault.before), None
+    lines = fault.positions.text[: fault.start].split("\n")[:-1]
+    for number in range(len(lines), 0, -1):
+        text = lines[number - 1].lstrip(" ")
+        if text and text[0] != "#":
+            indent = len(lines[number - 1]) - len(text)
+            if indent < column:
+                break
+            first = (number, indent)
+    if first is None or first[1] == column:
+        return "align this with a line above"
+    number, indent = first
+    return f"align this with line {number} (column {indent + 1}), or is a line missing above that?"
 
 
 def bracket(fault: Fault) -> str | None:

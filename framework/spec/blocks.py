@@ -11,6 +11,7 @@ from framework.spec.demands import Demands
 from framework.spec.document import Block, InputSpec, NodeSpec
 from framework.spec.frames import Chosen, Frame, Result
 from framework.spec.lint_results import flatten
+from framework.spec.origins import where_is
 from framework.spec.report import Report
 from framework.spec.requirements import check_requirements
 from framework.spec.sites import Site, taken
@@ -115,7 +116,8 @@ class BlockEntry:
             fact = f"{what}, got {format_shape(type_.shape)}"
             raise PlacedMistake(place, fact, code="shape", notes=frame.notes)
         conditions = self.bind_axes(spec, sizes, frame, what)
-        if not self.demands.check(conditions, place, "", frame.notes):
+        notes = (f"{spec.name}: is declared {where_is(spec.place, place)}", *frame.notes)
+        if not self.demands.check(conditions, place, "", notes, (value,)):
             raise Reported
 
     def align(self, spec: InputSpec, shape: Shape, frame: Frame) -> Aligned | None:

@@ -18,6 +18,7 @@ from framework.spec.document import DimSpec, Document, InputSpec
 from framework.spec.elaborate import Abandoned, Elaborator
 from framework.spec.examples import choose_examples, nearest_size
 from framework.spec.frames import Frame, Result
+from framework.spec.origins import Origins
 from framework.spec.report import Report
 from framework.spec.requirements import assume_requirements
 from framework.spec.values import PlacedMistake, Reported, Scope, worth
@@ -46,7 +47,7 @@ class Builder:
         self.report = report
         self.settings = [setting(name, value) for name, value in settings.items()]
         self.graph = Graph(document.name, document.main.doc)
-        self.demands = Demands(report, Facts(self.graph.symbols))
+        self.demands = Demands(report, Facts(self.graph.symbols), Origins(self.graph))
         self.examples: dict[str, int | None] = {}
         self.frame = Frame(
             document.main,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from framework.errors import Place, Problem
 from framework.ir.conditions import Condition
 from framework.ir.dims import Verdict
 from framework.ir.facts import Facts
+from framework.ir.graph import Value
+from framework.spec.origins import Origins
 from framework.spec.report import Report
 
 
@@ -61,15 +63,24 @@ def declaration(key: str, sizes: Mapping[str, int]) -> str:
 class Demands:
     """What nodes demand of sizes; nothing that follows from a reported mistake is repeated."""
 
-    def __init__(self, report: Report, facts: Facts) -> None:
+    def __init__(self, report: Report, facts: Facts, origins: Origins) -> None:
         self.report = report
         self.facts = facts
+        self.origins = origins
         self._open: list[Undeclared] = []
 
     def check(
-        self, conditions: Sequence[Condition], place: Place, prefix: str, notes: Sequence[str]
+        self,
+        conditions: Sequence[Condition],
+        place: Place,
+        prefix: str,
+        notes: Sequence[str],
+        values: Iterable[Value] = (),
     ) -> bool:
-        """Report what does not hold; False when it can never hold."""
+        """Report what does not hold; False when it can never hold.
+
+        ``values`` are those whose sizes meet: the notes tell where they came from.
+        """
         failing = [
             (condition, verdict)
             for condition in conditions
@@ -79,10 +90,16 @@ class Demands:
             if verdict.never:
                 mistake = condition.failure(verdict)
                 fact = prefix + mistake.fact
-                self.report.add("shape", fact, place, mistake.hint, (*mistake.notes, *notes))
+                came = self.origins.notes((condition.left, condition.right), values, place)
+                said = (*mistake.notes, *came, *notes)
+                self.report.add("shape", fact, place, mistake.hint, said)
                 return False
         if failing:
-            self._undecided(failing, place, prefix, notes)
+            first, verdict = failing[0]
+            came = []
+            if verdict.multiple_of is None and not verdict.minimum:
+                came = self.origins.notes((first.left, first.right), values, place)
+            self._undecided(failing, place, prefix, (*came, *notes))
         return True
 
     def flush(self) -> None:

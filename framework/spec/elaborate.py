@@ -197,7 +197,8 @@ class Elaborator:
             raise Mistake(what, code="shape", hint="both need the same number of axes")
         pairs = zip(left, right, strict=True)
         conditions = [Condition("==", a, b, what) for a, b in pairs]
-        if not self.demands.check(conditions, site.spec.word.place, "", site.frame.notes):
+        place, notes = site.spec.word.place, site.frame.notes
+        if not self.demands.check(conditions, place, "", notes, (body, skip)):
             raise Reported
 
     def check_shape(self, spec: NodeSpec, result: Result, frame: Frame) -> None:
@@ -212,4 +213,4 @@ class Elaborator:
             self.report.add("shape", fact, spec.shape.place, None, frame.notes)
             return
         conditions = [Condition("==", a, b, fact) for a, b in zip(have, want, strict=True)]
-        self.demands.check(conditions, spec.shape.place, "", frame.notes)
+        self.demands.check(conditions, spec.shape.place, "", frame.notes, (result.plain,))

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from framework.errors import did_you_mean
+from framework.errors import did_you_mean, nearest
 from framework.ir.op import REGISTRY, Op
 from framework.spec.document import Arg, Argument, Block, Document, NodeSpec
 from framework.spec.lint_names import Names
 from framework.spec.lint_results import Item, Results
-from framework.spec.report import Report
+from framework.spec.report import Report, misspelt_there
 from framework.spec.values import check_truth_word
 
 
@@ -104,7 +104,11 @@ class Linter:
             return
         hint = did_you_mean(name, [*blocks, *choices]) or operator_hint(name)
         hint = hint or f"blocks: {', '.join([*blocks, *choices]) or 'none'}"
-        self.report.add("unknown-block", f"there is no block '{name}'", spec.word.place, hint)
+        places = {arg.name: arg.place for arg in self.block.args}
+        places |= {block.name: block.place for block in blocks.values()}
+        near = nearest(name, [*blocks, *choices])
+        notes, fact = misspelt_there(near, places.get(near or "")), f"there is no block '{name}'"
+        self.report.add("unknown-block", fact, spec.word.place, hint, notes)
         self.results.silent = True
 
     def arguments(self, spec: NodeSpec, block: Block) -> None:
@@ -116,7 +120,9 @@ class Linter:
                 options = ", ".join(declared) or f"{block.name} takes none"
                 hint = did_you_mean(argument.key.raw, declared) or f"arguments: {options}"
                 fact = f"there is no argument '{argument.key.raw}'"
-                self.report.add("unknown-argument", fact, argument.key.place, hint)
+                near = declared.get(nearest(argument.key.raw, declared) or "")
+                notes = [] if near is None else misspelt_there(near.name, near.place)
+                self.report.add("unknown-argument", fact, argument.key.place, hint, notes)
             else:
                 self.argument(arg, argument)
         given = {argument.key.raw for argument in spec.arguments}

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from framework.errors import Mistake, Place, Problem, did_you_mean
+from framework.errors import Mistake, Place, Problem, did_you_mean, nearest
 from framework.spec.document import ARG_TYPES, Arg, Block, InputSpec
 from framework.spec.expressions import Expression
-from framework.spec.report import Report
+from framework.spec.report import Report, misspelt_there
 from framework.spec.values import Pending, Word, unknown_word
 
 MOST_LINES = 8
@@ -54,6 +54,7 @@ class Names:
         self.words: set[str] = set()
         self.declared: dict[str, str] = {}
         self.unknown = Once(report)
+        self.places: dict[str, Place] = {}
         declared = (block.args, block.dims, block.lets)
         self.later = {part.name for group in declared for part in group}
         self.blind = not block.lost.isdisjoint(("args", "dims", "let"))
@@ -85,6 +86,7 @@ class Names:
             fact = f"'{name}' is already {self.declared[name]}"
             self.report.add("duplicate-name", fact, place, "use another name")
         self.declared.setdefault(name, what)
+        self.places.setdefault(name, place)
         self.known.add(name)
 
     def lets(self) -> None:
@@ -100,6 +102,7 @@ class Names:
                 continue
             if not top and axis.name is not None:
                 self.known.add(axis.name)
+                self.places.setdefault(axis.name, axis.place)
                 self.declared.setdefault(axis.name, f"a size of the input '{spec.name}'")
             self.check([axis])
 
@@ -111,6 +114,8 @@ class Names:
                     error.hint = f"'{error.word}' comes later: a name may use those above it"
                 elif hint is not None and not did_you_mean(error.word, self.known):
                     error.hint = hint
+                near = nearest(error.word, self.known)
+                error.notes = (*error.notes, *misspelt_there(near, self.places.get(near or "")))
                 self.unknown.add(error.word, error, error.place)
 
     def check_value(self, value: Pending) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from framework.errors import Mistake, Place, did_you_mean
+from framework.errors import Mistake, Place, did_you_mean, nearest
 from framework.spec.document import Block, NodeSpec, Reference
 from framework.spec.lint_names import Once
-from framework.spec.report import Report
+from framework.spec.report import Report, misspelt_there
 
 
 @dataclass(eq=False)
@@ -17,8 +17,10 @@ class Item:
 
     label: str
     place: Place | None
+    """Where an unused result is reported; inputs have none."""
     named: bool = False
     used: bool = False
+    declared: Place | None = None
 
 
 @dataclass
@@ -38,7 +40,7 @@ class Results:
         self.mentioned = {word for spec in broken for word in spec.mentions}
         self.unknown = Once(self.report)
         for spec in self.block.inputs:
-            self.ids[spec.name] = Item(spec.name, None)
+            self.ids[spec.name] = Item(spec.name, None, declared=spec.place)
 
     def add(self, spec: NodeSpec) -> Item:
         """The result of a node, under its id if it has one."""
@@ -90,7 +92,10 @@ class Results:
             near = f"give the node on line {unnamed.place.line} id: {reference.name}"
         hint = near or f"in scope: {', '.join(self.ids) or 'prev'}"
         fact = f"nothing here is called '{reference.name}'"
-        return Mistake(fact, hint=hint, code="unknown-reference")
+        guess = nearest(reference.name, self.ids)
+        meant = self.ids.get(guess or "")
+        notes = misspelt_there(guess, None if meant is None else meant.place or meant.declared)
+        return Mistake(fact, hint=hint, code="unknown-reference", notes=notes)
 
     def finish(self) -> None:
         """Report unknown references; then results that nobody uses, unless others are excused."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from framework.errors import Mistake, Place, did_you_mean
-from framework.ir.graph import Graph, Node, Parameter, Value
+from framework.ir.graph import Graph, Node, Parameter, Value, flat
 from framework.ir.op import Inference, Op, find_op
 from framework.ir.types import TensorType
 from framework.source import YamlNode
@@ -72,9 +72,12 @@ class OperatorAdder:
         try:
             inference = op.infer(self.graph.given_by(wires), self.graph.namer(path))
         except Mistake as error:
-            raise prefixed(error, op) from None
+            values = [value for _, value in flat(wires)]
+            came = self.demands.origins.of_text(error.fact, values, site.spec.word.place)
+            raise prefixed(error, op, came) from None
         place, notes = site.spec.word.place, site.frame.notes
-        if not self.demands.check(inference.conditions, place, f"{op.name}: ", notes):
+        values = [value for _, value in flat(wires)]
+        if not self.demands.check(inference.conditions, place, f"{op.name}: ", notes, values):
             raise Reported
         return inference
 
@@ -168,10 +171,10 @@ def initial_rule(given: Mapping[str | None, YamlNode], op: Op, slot: str) -> obj
     return plain(given[None]) if None in given and general else op.initial[slot]
 
 
-def prefixed(error: Mistake, op: Op) -> Mistake:
-    """The same fact, with the operator's name before it."""
+def prefixed(error: Mistake, op: Op, notes: Sequence[str] = ()) -> Mistake:
+    """The same fact, with the operator's name before it, and further notes."""
     fact = error.fact if error.fact.startswith(op.name) else f"{op.name}: {error.fact}"
-    out = Mistake(fact, hint=error.hint, notes=error.notes, code=error.code)
+    out = Mistake(fact, hint=error.hint, notes=(*error.notes, *notes), code=error.code)
     out.place = error.place
     return out
 

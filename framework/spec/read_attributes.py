@@ -25,7 +25,9 @@ class AttributeReader:
         declared = {attribute.name: attribute for attribute in op.attributes}
         found: dict[str, Pending] = {}
         for key, item in self.given(op, value):
-            attribute = declared.get(str(key.value)) or open_entry(op, key)
+            attribute = declared.get(str(key.value))
+            if attribute is None and not self.misspelt(op, key, value):
+                attribute = open_entry(op, key)
             if attribute is None:
                 self.unknown(op, key, item, isinstance(value, MapNode) and value.flow)
                 continue
@@ -53,6 +55,12 @@ class AttributeReader:
             self.report.add("value", fact, value.place, hint)
         else:
             self.report.marks += 1
+
+    def misspelt(self, op: type[Op], key: Scalar, value: YamlNode | None) -> bool:
+        """Is this like a required attribute that is missing?"""
+        given = given_names(op, value)
+        missing = [a.name for a in op.attributes if a.required and a.name not in given]
+        return nearest(key.raw, missing) is not None
 
     def check_required(self, op: type[Op], word: Scalar, value: YamlNode | None) -> None:
         """Report required attributes that are missing, unless one is there misspelt."""

@@ -182,7 +182,8 @@ class NodeReader:
 
 def key_hint(word: str) -> str | None:
     """What an unknown key beside an operator probably means."""
-    return KEY_HABITS.get(word) or did_you_mean(word, (*NODE_KEYS, *REGISTRY, *STRUCTURE))
+    beside = KEY_HABITS.get(word) or did_you_mean(word, NODE_KEYS)
+    return beside or did_you_mean(word, (*REGISTRY, *STRUCTURE))
 
 
 def broken(spec: NodeSpec | None, tree: YamlNode) -> NodeSpec:

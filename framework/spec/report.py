@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TypeVar
@@ -86,3 +87,12 @@ class Report:
             if meant.value is not None and (meant is key or meant.value not in node):
                 entries.append((meant, value))
         return MapNode(tuple(entries), node.place, node.flow)
+
+
+def misspelt_there(near: str | None, place: Place | None) -> list[str]:
+    """A note where the nearest name is declared and never used: it may itself be the typo."""
+    if near is None or place is None:
+        return []
+    if len(re.findall(rf"\b{re.escape(near)}\b", place.source.text)) != 1:
+        return []
+    return [f"'{near}' on line {place.line} is used nowhere: one of the two is misspelt"]

@@ -71,12 +71,16 @@ def failing(expression: Expression, frame: Frame, report: Report) -> list[Condit
     if value is True:
         return []
     values = frame.scope.values
-    names = [f"{n} = {values[n]}" for n in expression.mentions if n in values]
+    lines = {part.name: part.place.line for part in (*frame.block.args, *frame.block.lets)}
+    known = [name for name in expression.mentions if name in values]
+    names = [f"{name} = {values[name]}" for name in known]
+    lines = {name: line for name, line in lines.items() if line != expression.place.line}
+    notes = [f"{name} is declared on line {lines[name]}" for name in known if name in lines]
     fact = f"not satisfied: {expression.text}"
     if value is not False:
         fact = f"a requirement must be true or false, {worth(expression.text, value)}"
     hint = f"with {', '.join(names)}" if names else None
-    report.add("require", fact, expression.place, hint, frame.notes)
+    report.add("require", fact, expression.place, hint, (*notes, *frame.notes))
     return None
 
 

@@ -150,16 +150,22 @@ def short(attribute: Attribute, op: Op) -> Any:
     if attribute.name == "stride" and attribute.default is None and not attribute.required:
         kernel = uniform(getattr(op, "kernel", None))
         return None if uniform(value) == kernel else uniform(value)
-    if attribute.kind.name in ("sizes", "reals"):
-        return uniform(value)
-    if attribute.kind.name == "pad" and isinstance(value, tuple):
-        pairs = [item for item in value if isinstance(item, tuple)]
-        if len(pairs) == len(value) and all(before == after for before, after in pairs):
-            value = tuple(before for before, _ in pairs)
-        return uniform(value)
-    if attribute.kind.name == "axes" and isinstance(value, tuple) and len(value) == 1:
-        return value[0]
+    match attribute.kind.name:
+        case "sizes" | "reals":
+            return uniform(value)
+        case "pad" if isinstance(value, tuple):
+            return uniform(without_pairs(value))
+        case "axes" if isinstance(value, tuple) and len(value) == 1:
+            return value[0]
     return value
+
+
+def without_pairs(pads: tuple[Any, ...]) -> tuple[Any, ...]:
+    """One number for each axis where the pads before it and after it are all equal."""
+    pairs = [item for item in pads if isinstance(item, tuple)]
+    if len(pairs) == len(pads) and all(before == after for before, after in pairs):
+        return tuple(before for before, _ in pairs)
+    return pads
 
 
 def uniform(value: Any) -> Any:

@@ -60,12 +60,12 @@ def expressible(
     w: Out, op: Attention, q: Sent, k: Sent, past: Sent | None, lengths: Sent | None
 ) -> bool:
     """Does Attention of this opset mean the same?"""
-    if w.opset < 23 or q.rank > 4 or op.normalizer != "softmax" or op.empty != "zeros":
-        return False
     windows = op.left_window is not None or op.right_window is not None
-    banded = op.causal or windows
-    if windows and w.opset < 25:
+    if w.opset < (25 if windows else 23) or q.rank > 4:
         return False
+    if (op.normalizer, op.empty) != ("softmax", "zeros"):
+        return False
+    banded = op.causal or windows
     if lengths is not None:
         starts = op.align == "bottom_right" or not banded
         fits = w.opset >= 24 and past is None and (q.rank, lengths.rank) == (4, 1)

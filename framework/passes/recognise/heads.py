@@ -6,8 +6,9 @@ followed from the linear maps to attention and from there to the last linear map
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from framework.ir.dims import Size
 from framework.ir.graph import Value
@@ -63,20 +64,13 @@ def heads(work: Work, piece: Piece) -> bool:
 
 def joined(work: Work, piece: Piece, attention: Piece, steps: Sequence[Piece]) -> bool:
     """One operator for linear maps, attention and the last linear map."""
-    found = [projection(work, port(attention, name)) for name in "qkv"]
-    parts = [part for part in found if part is not None]
-    if len(parts) < 3 or len({(part.heads, part.after[:-2]) for part in parts}) > 1:
+    parts = projections(work, attention)
+    layout = joined_layout(work, attention, parts[0], steps) if parts else None
+    if layout is None:
         return False
-    layout = joined_layout(work, attention, parts[0], steps)
-    keep = port(attention, "keep")
-    if layout is None or (keep is not None and parts[0].after[:-2] != (("b",), ("h",))):
+    weights, wires = tensors(work, parts, piece), wires_of(work, parts, attention)
+    if weights is None or wires is None:
         return False
-    weights = tensors(work, parts, piece)
-    sources = [straight(work, part, attention) for part in parts]
-    if weights is None or None in sources:
-        return False
-    wires = {name: value for name, value in zip("qkv", sources, strict=True) if value is not None}
-    wires |= {} if keep is None else {"keep": keep}
     new = work.add(
         "multi_head_attention", wires, piece, weights=weights,
         name=common_scope(attention, piece), attributes=attributes(work, parts, attention, piece),
@@ -91,6 +85,26 @@ def joined(work: Work, piece: Piece, attention: Piece, steps: Sequence[Piece]) -
 
 
 # ------------------------------------------------------------------ to attention
+
+
+def projections(work: Work, attention: Piece) -> list[Projection]:
+    """Those of queries, keys and values with the same heads; [] where they are not such."""
+    found = [projection(work, port(attention, name)) for name in "qkv"]
+    parts = [part for part in found if part is not None]
+    if len(parts) < 3 or len({(part.heads, part.after[:-2]) for part in parts}) > 1:
+        return []
+    masked = port(attention, "keep") is not None
+    return [] if masked and parts[0].after[:-2] != (("b",), ("h",)) else parts
+
+
+def wires_of(work: Work, parts: Sequence[Projection], attention: Piece) -> dict[str, Value] | None:
+    """What the one operator reads."""
+    sources = [straight(work, part, attention) for part in parts]
+    wires = {name: value for name, value in zip("qkv", sources, strict=True) if value is not None}
+    if len(wires) < len(parts):
+        return None
+    keep = port(attention, "keep")
+    return wires if keep is None else {**wires, "keep": keep}
 
 
 def projection(work: Work, value: Value | None) -> Projection | None:
@@ -154,15 +168,18 @@ def kinds_of(
     if last != (width,) or len(tokens) != 1 or len(rest) != 1 or tokens[0] in channels:
         return None
     kind = {head: "h", width: "d", tokens[0]: "t", rest[0]: "b"}
-    after = [tuple(kind.get(leaf, "?") for leaf in leaves_of(group)) for group in groups]
-    before = [tuple(kind.get(leaf, "?") for leaf in axis.leaves) for axis in axes[:-1]]
+    after = lettered(kind, map(leaves_of, groups))
+    before = lettered(kind, (axis.leaves for axis in axes[:-1]))
     count = whole([head.size])
     end = start + count * whole([width.size])
-    if "?" in [k for group in after for k in group] or end > rows[1] or not count:
+    if "?" in chain(*after) or end > rows[1] or not count:
         return None
-    return Projection(
-        linear, start, end, count, tuple(before), tuple(after), rest[0].size, tokens[0].size
-    )
+    return Projection(linear, start, end, count, before, after, rest[0].size, tokens[0].size)
+
+
+def lettered(kind: Mapping[Axis, str], groups: Iterable[Sequence[Axis]]) -> Kinds:
+    """Axes as letters; ``?`` is one that attention does not know."""
+    return tuple(tuple(kind.get(leaf, "?") for leaf in group) for group in groups)
 
 
 def straight(work: Work, part: Projection, at: Piece) -> Value | None:

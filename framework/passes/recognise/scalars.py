@@ -31,18 +31,34 @@ def arithmetic(work: Work, piece: Piece) -> bool:
     x, number = (operands[0], right) if left is None else (operands[1], left)
     if number is None or work.type_of(x).rank < piece.outputs[0].rank:
         return False
-    name = piece.op.name
-    if name in ("mul", "add"):
-        return scaled(work, piece, x, *((number, 0.0) if name == "mul" else (1.0, number)))
-    if name == "sub":
-        return scaled(work, piece, x, *((1.0, -number) if left is None else (-1.0, number)))
-    if name == "div" and left is None and number != 0:
-        return scaled(work, piece, x, 1 / number, 0.0)
-    if name == "pow" and left is None and number in POWERS:
-        return work.replace(Value(piece.name), work.add(POWERS[number], {"x": x}, piece))
-    if name == "div" and number == 1.0:
-        return work.replace(Value(piece.name), work.add("reciprocal", {"x": x}, piece))
-    return False
+    line = line_with(piece.op.name, number, left is None)
+    if line is not None:
+        return scaled(work, piece, x, *line)
+    power = power_with(piece.op.name, number, left is None)
+    if power is None:
+        return False
+    return work.replace(Value(piece.name), work.add(power, {"x": x}, piece))
+
+
+def line_with(name: str, number: float, last: bool) -> tuple[float, float] | None:
+    """``by`` and ``shift`` of an operator with a number, which is its last operand or its first."""
+    match name:
+        case "mul":
+            return number, 0.0
+        case "add":
+            return 1.0, number
+        case "sub":
+            return (1.0, -number) if last else (-1.0, number)
+        case "div" if last and number != 0:
+            return 1 / number, 0.0
+    return None
+
+
+def power_with(name: str, number: float, last: bool) -> str | None:
+    """The operator that a power with a constant exponent is; a quotient 1/x is one, too."""
+    if name == "pow":
+        return POWERS.get(number) if last else None
+    return "reciprocal" if name == "div" and number == 1.0 else None
 
 
 def scaled(work: Work, piece: Piece, x: Value | tuple[Value, ...], by: float, shift: float) -> bool:

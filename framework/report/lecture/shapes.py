@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from framework.ir.dims import Size, format_shape
@@ -101,18 +101,27 @@ def rearranged(op: Op, d: Match) -> Iterator[Equation]:
     for group, size in zip(left, d.x, strict=True):
         missing = [name for name in group if name not in known]
         if len(group) > 1 and len(missing) == 1:
-            others = [known[name] for name in group if name != missing[0]]
-            below = TIMES.join(map(factor, others))
-            value = size
-            for other in others:
-                value = d.divide(value, other)
-            known[missing[0]] = value
-            shown = f"({' '.join(group)})/{' '.join(n for n in group if n != missing[0])}"
-            yield Equation(missing[0], shown, f"{factor(size)}/{below}", value)
+            equation = divided(group, missing[0], size, known, d)
+            known[equation.name] = equation.value
+            yield equation
     for axis, group in enumerate(right):
         if len(group) > 1 and all(name in known for name in group):
             numbers = TIMES.join(factor(known[name]) for name in group)
             yield Equation(f"axis {axis}", TIMES.join(group), numbers, d.y[axis])
+
+
+def divided(
+    group: Sequence[str], name: str, size: Size, known: Mapping[str, Size], d: Match
+) -> Equation:
+    """The one name of a group that is not known: the axis by the product of the others."""
+    others = [other for other in group if other != name]
+    value = size
+    for other in others:
+        value = d.divide(value, known[other])
+    below = TIMES.join(factor(known[other]) for other in others)
+    return Equation(
+        name, f"({' '.join(group)})/{' '.join(others)}", f"{factor(size)}/{below}", value
+    )
 
 
 def padded(op: Op, d: Match) -> Iterator[Equation]:

@@ -203,15 +203,18 @@ def around(whole: Outline, here: Line, number: int) -> list[Line]:
     return [*reversed(above), *own, *below]
 
 
+def node_level(path: tuple[str, ...]) -> int:
+    """How much of a path leads to the innermost node on it; 0 where there is none."""
+    dashes = [place for place, key in enumerate(path) if key == "-"]
+    nodes = [place + 1 for place in dashes if role_of(path[: place + 1])[0] == "node"]
+    return nodes[-1] if nodes else 0
+
+
 def node_text(whole: Outline, here: Line, number: int) -> str:
     """The text of the node that a line belongs to."""
-    dashes = [place for place, key in enumerate(here.path) if key == "-"]
-    if not dashes:
+    level = node_level(here.path)
+    if level == 0:
         return ""
-    nodes = [place for place in dashes if role_of(here.path[: place + 1])[0] == "node"]
-    if not nodes:
-        return ""
-    level = nodes[-1] + 1
     above = [line for line in whole.lines if line.number <= number]
     start = len(above) - 1
     while start > 0 and not (above[start].first and len(above[start].path) == level):
