@@ -32,10 +32,14 @@ __all__ = [
     "WeightError",
     "did_you_mean",
     "nearest",
+    "visible",
 ]
 
 LONGEST_LINE = 200
-CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+CONTROL = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+"""What a terminal would obey: control characters, line ends of its own, changes of direction."""
 
 
 class FrameworkError(Exception):
@@ -149,7 +153,7 @@ class Problem:
             lines += underline(self.place, self.hint)
         elif self.hint:
             lines.append(f"  hint: {self.hint}")
-        return "\n".join([*lines, *(f"  note: {note}" for note in self.notes)])
+        return visible("\n".join([*lines, *(f"  note: {note}" for note in self.notes)]))
 
     def as_dict(self) -> dict[str, object]:
         """The same for editors and scripts; lines and columns count from 1."""
@@ -189,7 +193,12 @@ def excerpt(text: str, column: int) -> tuple[str, int]:
     Control characters are replaced: a terminal would obey them.
     """
     start = max(0, column - 61) if len(text) > LONGEST_LINE else 0
-    return CONTROL.sub("\ufffd", text[start : start + LONGEST_LINE]), column - start
+    return visible(text[start : start + LONGEST_LINE]), column - start
+
+
+def visible(text: str) -> str:
+    """The text without what a terminal would obey; lines and tabs stay."""
+    return CONTROL.sub("\ufffd", text)
 
 
 def columns(character: str) -> int:

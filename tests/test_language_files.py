@@ -316,7 +316,8 @@ def test_a_requirement_over_constants_must_hold():
     assert str(raised.value) == (
         "m.yaml:3:11: error[require]: not satisfied: w % h == 0\n"
         "    3 | require: [w % h == 0]\n"
-        "      |           ^^^^^^^^^^ with w = 8, h = 3"
+        "      |           ^^^^^^^^^^ with w = 8, h = 3\n"
+        "  note: w is on line 2, h is on line 2"
     )
     assert names(load(text, h=4)) == ["relu"]
 

@@ -518,7 +518,7 @@ MESSAGES = {
         "a:\n   b: 1\n  c: 2\n",
         "f.yaml:3:3: error[yaml]: did not find expected key\n"
         "    3 |   c: 2\n"
-        "      |   ^ align this with a line above",
+        "      |   ^ align this with line 2 (column 4), or is a line missing above that?",
     ),
     "colon without key": (
         ": x\n",

@@ -83,8 +83,11 @@ def label_file(document: Document, text: str) -> Path:
     if not path.is_file():
         raise Mistake(f"there is no label file '{text}'", code="labels")
     if path.stat().st_size > LABEL_BYTES:
-        fact = f"the label file '{text}' is larger than {LABEL_BYTES:,} bytes"
-        raise Mistake(fact, hint="it has one label on each line", code="labels")
+        raise Mistake(
+            f"the label file '{text}' is larger than {LABEL_BYTES:,} bytes",
+            hint="it has one label on each line",
+            code="labels",
+        )
     return path
 
 

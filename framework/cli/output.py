@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
-from framework.errors import FrameworkError, Mistake, Problem, SpecError
+from framework.errors import FrameworkError, Mistake, Problem, SpecError, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -74,7 +74,7 @@ def console(stream: TextIO) -> Console:
 
 def say(text: str = "") -> None:
     """One text on stdout."""
-    print(text)
+    print(visible(text))
 
 
 def say_json(data: object) -> None:
@@ -96,7 +96,7 @@ def error_text(error: FrameworkError) -> str:
 
 def show_problem(text: str, stream: TextIO | None = None) -> None:
     """A message; on a terminal the place, the kind and the carets stand out."""
-    stream = sys.stdout if stream is None else stream
+    stream, text = sys.stdout if stream is None else stream, visible(text)
     if not on_terminal(stream):
         print(text, file=stream)
         return
@@ -128,7 +128,7 @@ def show_table(table: Table) -> None:
     if not on_terminal():
         from framework.report.tables import render
 
-        print(render(table).replace("─", "-"))
+        print(visible(render(table).replace("─", "-")))
         return
     from framework.cli.terminal import rich_table
 

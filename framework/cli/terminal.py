@@ -11,13 +11,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
+from framework.errors import visible
 from framework.report.tables import Cell, Column, Table, cell_text
 
 
 def rich_table(table: Table) -> rich_tables.Table:
     """The table for rich; cells are texts, so that nothing in them is taken for markup."""
     out = rich_tables.Table(
-        title=Text(table.title, "bold"),
+        title=Text(visible(table.title), "bold"),
         title_justify="left",
         box=box.SIMPLE_HEAD,
         pad_edge=False,
@@ -27,7 +28,7 @@ def rich_table(table: Table) -> rich_tables.Table:
     for column, cell in zip(table.columns, foot, strict=True):
         add_column(out, column, cell)
     for row in table.rows:
-        out.add_row(*(Text(cell_text(cell)) for cell in row))
+        out.add_row(*(Text(visible(cell_text(cell))) for cell in row))
     return out
 
 
@@ -35,7 +36,7 @@ def add_column(out: rich_tables.Table, column: Column, foot: Cell) -> None:
     """One column; long texts are folded, never cut."""
     out.add_column(
         Text(column.title),
-        Text(cell_text(foot)),
+        Text(visible(cell_text(foot))),
         justify="right" if column.numeric else "left",
         overflow="fold",
     )

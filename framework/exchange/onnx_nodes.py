@@ -66,8 +66,9 @@ def schema_of(op_type: str, domain: str, opset: int) -> Schema | None:
         version = opset if domain == "" else defs.onnx_ml_opset_version()
         return defs.get_schema(op_type, version, domain)
     except defs.SchemaError:
-        fact = f"opset {opset} has no operator {op_type}"
-        raise Unavailable(fact, hint=newer(op_type, domain, opset)) from None
+        raise Unavailable(
+            f"opset {opset} has no operator {op_type}", hint=newer(op_type, domain, opset)
+        ) from None
 
 
 def newer(op_type: str, domain: str, opset: int) -> str | None:
@@ -89,8 +90,9 @@ def attribute_protos(
         kind: int | None = None
         if schema is not None:
             if name not in schema.attributes:
-                fact = f"{op_type} has no attribute '{name}' in version {schema.since_version}"
-                raise Unavailable(fact)
+                raise Unavailable(
+                    f"{op_type} has no attribute '{name}' in version {schema.since_version}"
+                )
             declared: Any = schema.attributes[name].type  # an enum that onnx leaves untyped
             kind = int(declared.value)
         found.append(attribute_proto(name, value, kind))

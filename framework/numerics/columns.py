@@ -22,7 +22,7 @@ from framework.numerics.windows import Windows
 
 Array = NDArray[Any]
 
-COLUMN_BYTES = 3 << 19
+COLUMN_BYTES = 3 << 20
 """Bound of a task's unfolded windows."""
 
 FEWEST_COLUMNS = 64

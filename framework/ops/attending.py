@@ -41,6 +41,14 @@ class Attending:
     empty: Empty = "zeros"
     stage: Stage = "weights"
 
+    @classmethod
+    def of(cls, op: Any) -> Attending:
+        """Those of an operator that has them all."""
+        return cls(
+            op.causal, op.align, op.left_window, op.right_window,
+            op.softcap, op.normalizer, op.empty, op.stage,
+        )  # fmt: skip
+
     def check(self, name: str) -> None:
         """A cap is positive, a window holds at least the query's own position."""
         if self.softcap is not None and not self.softcap > 0:

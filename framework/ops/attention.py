@@ -91,10 +91,7 @@ class Attention(Op, name="attention"):
 
     @property
     def _attending(self) -> Attending:
-        return Attending(
-            self.causal, self.align, self.left_window, self.right_window,
-            self.softcap, self.normalizer, self.empty, self.stage,
-        )  # fmt: skip
+        return Attending.of(self)
 
     def compute(
         self, q: Array, k: Array, v: Array, keep: Array | None = None,

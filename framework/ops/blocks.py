@@ -12,7 +12,27 @@ from framework.ir.op import Array, Match, Op, Sample
 from framework.ops.layout import Layout
 
 
-class DepthToSpace(Layout, name="depth_to_space"):
+class Blocks(Layout):
+    """Family: channels and square blocks of the image; sizes must be divisible."""
+
+    views = False
+    main = "block"
+
+    block: int
+    mode: Literal["dcr", "crd"]
+
+    def check(self) -> None:
+        """A positive block."""
+        if self.block < 1:
+            raise Mistake(f"block is {self.block}; it must be at least 1")
+
+    def derive(self, d: Match) -> dict[str, Any]:
+        """The signature divides by the block, which must not be 0."""
+        self.check()
+        return {}
+
+
+class DepthToSpace(Blocks, name="depth_to_space"):
     """Channels become blocks of the image: [b, c*block², h, w] to [b, c, h*block, w*block].
 
     y[b, c, h*block + p, w*block + q] = x[b, k, h, w] with, for C = c/block² channels,
@@ -21,20 +41,9 @@ class DepthToSpace(Layout, name="depth_to_space"):
     """
 
     signature = "x: b c h w -> y: b c/(block*block) h*block w*block"
-    views = False
-    main = "block"
 
     block: int
     mode: Literal["dcr", "crd"] = "dcr"
-
-    def check(self) -> None:
-        """A positive block."""
-        check_block(self.block)
-
-    def derive(self, d: Match) -> dict[str, Any]:
-        """Channels must be divisible by the elements of a block."""
-        self.check()
-        return {}
 
     def compute(self, x: Array) -> Array:
         """Split, transpose, merge."""
@@ -65,7 +74,7 @@ class DepthToSpace(Layout, name="depth_to_space"):
         yield cls(block=2, mode="crd"), (x,), [[[[0, 1], [2, 3]], [[4, 5], [6, 7]]]]
 
 
-class SpaceToDepth(Layout, name="space_to_depth"):
+class SpaceToDepth(Blocks, name="space_to_depth"):
     """Blocks of the image become channels: [b, c, h*block, w*block] to [b, c*block², h, w].
 
     y[b, k, h, w] = x[b, c, h*block + p, w*block + q] with, for C channels,
@@ -74,20 +83,9 @@ class SpaceToDepth(Layout, name="space_to_depth"):
     """
 
     signature = "x: b c h w -> y: b c*block*block h/block w/block"
-    views = False
-    main = "block"
 
     block: int
     mode: Literal["dcr", "crd"] = "dcr"
-
-    def check(self) -> None:
-        """A positive block."""
-        check_block(self.block)
-
-    def derive(self, d: Match) -> dict[str, Any]:
-        """The image must be divisible into blocks."""
-        self.check()
-        return {}
 
     def compute(self, x: Array) -> Array:
         """Split, transpose, merge."""
@@ -117,9 +115,3 @@ class SpaceToDepth(Layout, name="space_to_depth"):
 
 DEPTHS = {"dcr": "p q c", "crd": "c p q"}
 """What a channel consists of; the last name runs fastest."""
-
-
-def check_block(block: int) -> None:
-    """Refuse blocks without elements."""
-    if block < 1:
-        raise Mistake(f"block is {block}; it must be at least 1")

@@ -137,6 +137,15 @@ def nested_shape(value: Any) -> Shape:
     return (len(value), *(shapes[0] if shapes else ()))
 
 
+def nested(array: Array) -> Any:
+    """An array as nested tuples of Python's numbers."""
+
+    def tuples(item: Any) -> Any:
+        return tuple(map(tuples, item)) if isinstance(item, list) else item
+
+    return tuples(array.tolist())
+
+
 def leaves(value: Any) -> Iterator[Any]:
     """The numbers of a nested tuple, in order."""
     if isinstance(value, tuple):

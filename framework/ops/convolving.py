@@ -23,6 +23,9 @@ from framework.ops.window import AxisWindow, windows_at
 FEWEST_TILES = 32
 """Tiles of 4 x 4: products of fewer rows spend their time on reading 4 times the weights."""
 
+MEDIUM_POSITIONS, MEDIUM_CHANNELS = 56 * 56, 128
+"""Up to here, plain products of unfolded 3 x 3 windows are as fast as Winograd's, and exact."""
+
 Algorithm = Columns | Depthwise | Direct | Winograd
 
 FEW_CHANNELS = 8
@@ -110,12 +113,13 @@ def chosen(shape: Geometry, how: How) -> tuple[str, Algorithm, Callable[[Array],
     if few_positions(shape):
         small = SmallImages(shape, team)
         return "filters shared", small, small.layout
-    if suits_winograd(shape):
+    if suits_winograd(shape) and not is_medium(shape):
         m = edge(shape, how)
         before = (windows.pads[0][0], windows.pads[1][0])
         tiles = Winograd(shape.x, shape.y, before, m, team)
         return f"winograd f{m}", tiles, lambda weight: transformed(weight, m)
-    columns = (Planes if shape.inner < FEW_CHANNELS else Columns)(shape, team)
+    by_planes = shape.inner < FEW_CHANNELS or suits_winograd(shape)
+    columns = (Planes if by_planes else Columns)(shape, team)
     return "column tiles", columns, columns.layout
 
 
@@ -131,6 +135,11 @@ def suits_winograd(shape: Geometry) -> bool:
     windows = shape.windows
     plain = windows.kernel == (3, 3) and {*windows.stride, *windows.dilation} == {1}
     return plain and shape.groups == 1 and min(shape.x[1], shape.y[1]) >= FEWEST_CHANNELS
+
+
+def is_medium(shape: Geometry) -> bool:
+    """Do the unfolded windows stay near the cache, so that transforms save nothing?"""
+    return shape.y[2] * shape.y[3] <= MEDIUM_POSITIONS and shape.inner <= MEDIUM_CHANNELS
 
 
 def edge(shape: Geometry, how: How) -> int:

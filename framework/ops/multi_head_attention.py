@@ -115,10 +115,7 @@ class MultiHeadAttention(Op, name="multi_head_attention"):
     @property
     def attending(self) -> Attending:
         """Masks, cap, normaliser."""
-        return Attending(
-            self.causal, self.align, self.left_window, self.right_window,
-            self.softcap, self.normalizer, self.empty, self.stage,
-        )  # fmt: skip
+        return Attending.of(self)
 
     @property
     def _dot(self) -> Attention:

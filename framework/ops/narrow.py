@@ -23,7 +23,8 @@ class RoundTo(Op, name="round_to"):
 
     y = the number of ``kind`` with the least |x - y|, the one with an even mantissa of two
     beyond the largest: the largest with ``saturate``, else infinity, or NaN where there is none
-    whole kinds: cut off with ``saturate``, else the lowest bits; bfloat16 has infinity always
+    whole kinds: cut off with ``saturate``, else the lowest bits of the whole part
+    bfloat16: infinity, whatever ``saturate`` is
     float8e8m0: powers of two, in the direction of ``mode``, without sign
     Source: ONNX Cast-25.
     """
@@ -43,15 +44,14 @@ class RoundTo(Op, name="round_to"):
             raise Mistake(f"mode is {self.mode}; only float8e8m0 has another one than up")
 
     def derive(self, d: Match) -> dict[str, Any]:
-        """Floats go to floats; whole kinds take both, or whole numbers for their bits."""
+        """Floats go to floats; whole kinds take both."""
         type_: Any = d.types["x"]
-        real = "float" in type_.dtype
-        if not isinstance(KINDS[self.kind], Whole) and not real:
-            fact = f"x is {type_.dtype}; only floats are rounded to {self.kind}"
-            raise ShapeError(fact, hint="cast it first", code="dtype")
-        if isinstance(KINDS[self.kind], Whole) and not self.saturate and real:
-            fact = f"x is {type_.dtype}; only whole numbers have lowest bits"
-            raise ShapeError(fact, hint="cast it first", code="dtype")
+        if not isinstance(KINDS[self.kind], Whole) and "float" not in type_.dtype:
+            raise ShapeError(
+                f"x is {type_.dtype}; only floats are rounded to {self.kind}",
+                hint="cast it first",
+                code="dtype",
+            )
         return {}
 
     def compute(self, x: Array) -> Array:

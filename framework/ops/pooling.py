@@ -26,26 +26,18 @@ from framework.ops.window import (
 )
 
 
-class MaxPool(Op, name="max_pool"):
-    """Keep the largest element of each window.
-
-    y[b,c,i,j] = max over u, v of x[b, c, i*stride + u*dilation - before, ...]
-
-    ``stride`` defaults to the kernel.  Pads never win.  ``ceil_mode`` rounds the size up,
-    but drops a last window that would start in the pad at the end.
-    Source: ONNX MaxPool-22; PyTorch MaxPool2d.
-    """
+class WindowPool(Op):
+    """Family: one number for each window; ``stride`` defaults to the kernel."""
 
     signature = "x: b c *size -> y: b c *outsize"
     category = "pooling"
-    accepts = "number"
     main = "kernel"
 
     kernel: Sizes
-    stride: Sizes | None = None
-    pad: Pad = 0
-    dilation: Sizes = 1
-    ceil_mode: bool = False
+    stride: Sizes | None
+    pad: Pad
+    dilation: Sizes
+    ceil_mode: bool
 
     def check(self) -> None:
         """Positive sizes, no negative pads."""
@@ -60,6 +52,25 @@ class MaxPool(Op, name="max_pool"):
     def derive(self, d: Match) -> dict[str, Any]:
         """Output sizes, rounded as asked."""
         return pooled(d, self.windows(len(d.size)), self.ceil_mode)
+
+
+class MaxPool(WindowPool, name="max_pool"):
+    """Keep the largest element of each window.
+
+    y[b,c,i,j] = max over u, v of x[b, c, i*stride + u*dilation - before, ...]
+
+    ``stride`` defaults to the kernel.  Pads never win.  ``ceil_mode`` rounds the size up,
+    but drops a last window that would start in the pad at the end.
+    Source: ONNX MaxPool-22; PyTorch MaxPool2d.
+    """
+
+    accepts = "number"
+
+    kernel: Sizes
+    stride: Sizes | None = None
+    pad: Pad = 0
+    dilation: Sizes = 1
+    ceil_mode: bool = False
 
     def compute(self, x: Array) -> Array:
         """The largest element along one axis after the other."""
@@ -101,7 +112,7 @@ class MaxPool(Op, name="max_pool"):
         yield cls(kernel=2, pad=1), (np.array([[[-7, -8]]]),), [[[-7, -8]]]
 
 
-class AvgPool(Op, name="avg_pool"):
+class AvgPool(WindowPool, name="avg_pool"):
     """Replace each window by its mean.
 
     y[b,c,i,j] = 1/n * sum over u, v of x[b, c, i*stride + u*dilation - before, ...]
@@ -113,30 +124,12 @@ class AvgPool(Op, name="avg_pool"):
     Source: ONNX AveragePool-22; PyTorch AvgPool2d.
     """
 
-    signature = "x: b c *size -> y: b c *outsize"
-    category = "pooling"
-    main = "kernel"
-
     kernel: Sizes
     stride: Sizes | None = None
     pad: Pad = 0
     dilation: Sizes = 1
     ceil_mode: bool = False
     count_include_pad: bool = True
-
-    def check(self) -> None:
-        """Positive sizes, no negative pads."""
-        check_positive(kernel=self.kernel, stride=self.stride, dilation=self.dilation)
-        check_pad(self.pad)
-
-    def windows(self, rank: int) -> tuple[AxisWindow, ...]:
-        """The window along each axis."""
-        stride = self.kernel if self.stride is None else self.stride
-        return axis_windows(rank, self.kernel, stride, self.pad, self.dilation)
-
-    def derive(self, d: Match) -> dict[str, Any]:
-        """Output sizes, rounded as asked."""
-        return pooled(d, self.windows(len(d.size)), self.ceil_mode)
 
     def compute(self, x: Array) -> Array:
         """Sums along one axis after the other, divided by what was summed."""

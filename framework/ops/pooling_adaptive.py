@@ -16,14 +16,8 @@ from framework.ops.pooling import emptied
 from framework.ops.window import check_positive
 
 
-class AdaptiveAvgPool(Op, name="adaptive_avg_pool"):
-    """Replace the image by ``output_size`` means over bins of almost equal size.
-
-    y[b,c,i,j] = mean of x[b,c,p,q] over floor(i*h/oh) <= p < ceil((i + 1)*h/oh), q alike
-
-    Bins that do not divide the size share elements with their neighbours.
-    Source: PyTorch AdaptiveAvgPool2d; He et al. 2014 (spatial pyramid pooling), section 2.
-    """
+class AdaptivePool(Op):
+    """Family: one number for each of ``output_size`` bins."""
 
     signature = "x: b c *size -> y: b c *outsize"
     category = "pooling"
@@ -35,8 +29,29 @@ class AdaptiveAvgPool(Op, name="adaptive_avg_pool"):
         check_positive(output_size=self.output_size)
 
     def derive(self, d: Match) -> dict[str, Any]:
-        """The sizes that are asked for."""
-        return bins(d)
+        """The sizes that are asked for; a bin of nothing has neither mean nor maximum."""
+        emptied(d, keepdims=False)
+        return {"outsize": d.output_size}
+
+    @classmethod
+    def examples(cls) -> Iterator[tuple[Any, ...]]:
+        """One to three axes, bins that divide the size and others, more bins than elements."""
+        yield cls(output_size=3), (2, 4, 6, 9)
+        yield cls(output_size=(3, 5)), (2, 4, 7, 11)
+        yield cls(output_size=1), (2, 3, 5)
+        yield cls(output_size=(2, 1, 9)), (2, 3, 5, 6, 7)
+
+
+class AdaptiveAvgPool(AdaptivePool, name="adaptive_avg_pool"):
+    """Replace the image by ``output_size`` means over bins of almost equal size.
+
+    y[b,c,i,j] = mean of x[b,c,p,q] over floor(i*h/oh) <= p < ceil((i + 1)*h/oh), q alike
+
+    Bins that do not divide the size share elements with their neighbours.
+    Source: PyTorch AdaptiveAvgPool2d; He et al. 2014 (spatial pyramid pooling), section 2.
+    """
+
+    output_size: Sizes
 
     def compute(self, x: Array) -> Array:
         """Means along one axis after the other."""
@@ -49,14 +64,6 @@ class AdaptiveAvgPool(Op, name="adaptive_avg_pool"):
         return Cost(0, bin_elements(d) + d.b * d.c * product(d.outsize))
 
     @classmethod
-    def examples(cls) -> Iterator[tuple[Any, ...]]:
-        """One to three axes, bins that divide the size and others, more bins than elements."""
-        yield cls(output_size=3), (2, 4, 6, 9)
-        yield cls(output_size=(3, 5)), (2, 4, 7, 11)
-        yield cls(output_size=1), (2, 3, 5)
-        yield cls(output_size=(2, 1, 9)), (2, 3, 5, 6, 7)
-
-    @classmethod
     def goldens(cls) -> Iterator[tuple[Op, tuple[Any, ...], Any]]:
         """Bins that share an element; more bins than elements."""
         x = np.array([[[1.0, 2.0, 3.0, 4.0, 9.0]]])
@@ -65,26 +72,16 @@ class AdaptiveAvgPool(Op, name="adaptive_avg_pool"):
         yield cls(output_size=3), (x[..., :2],), [[[1, 1.5, 2]]]
 
 
-class AdaptiveMaxPool(Op, name="adaptive_max_pool"):
+class AdaptiveMaxPool(AdaptivePool, name="adaptive_max_pool"):
     """Replace the image by the largest elements of ``output_size`` bins of almost equal size.
 
     y[b,c,i,j] = max of x[b,c,p,q] over floor(i*h/oh) <= p < ceil((i + 1)*h/oh), q alike
     Source: PyTorch AdaptiveMaxPool2d; He et al. 2014 (spatial pyramid pooling), section 2.
     """
 
-    signature = "x: b c *size -> y: b c *outsize"
-    category = "pooling"
     accepts = "number"
 
     output_size: Sizes
-
-    def check(self) -> None:
-        """Positive sizes."""
-        check_positive(output_size=self.output_size)
-
-    def derive(self, d: Match) -> dict[str, Any]:
-        """The sizes that are asked for."""
-        return bins(d)
 
     def compute(self, x: Array) -> Array:
         """Maxima along one axis after the other."""
@@ -96,26 +93,12 @@ class AdaptiveMaxPool(Op, name="adaptive_max_pool"):
         return Cost(0, bin_elements(d))
 
     @classmethod
-    def examples(cls) -> Iterator[tuple[Any, ...]]:
-        """One to three axes, bins that divide the size and others, more bins than elements."""
-        yield cls(output_size=3), (2, 4, 6, 9)
-        yield cls(output_size=(3, 5)), (2, 4, 7, 11)
-        yield cls(output_size=1), (2, 3, 5)
-        yield cls(output_size=(2, 1, 9)), (2, 3, 5, 6, 7)
-
-    @classmethod
     def goldens(cls) -> Iterator[tuple[Op, tuple[Any, ...], Any]]:
         """Bins that share an element; more bins than elements."""
         x = np.array([[[1.0, 2.0, 7.0, 4.0, 3.0]]])
         yield cls(output_size=2), (x,), [[[7, 7]]]
         yield cls(output_size=5), (x,), x
         yield cls(output_size=3), (x[..., :2],), [[[1, 2, 2]]]
-
-
-def bins(d: Match) -> dict[str, Any]:
-    """The sizes that are asked for; a bin of nothing has neither mean nor maximum."""
-    emptied(d, keepdims=False)
-    return {"outsize": d.output_size}
 
 
 def bin_elements(d: Match) -> Any:

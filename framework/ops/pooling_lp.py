@@ -14,11 +14,11 @@ from framework.ir.dims import product
 from framework.ir.op import Array, Cost, Match, Op
 from framework.numerics.pooling import lp_pool
 from framework.numerics.windows import Windows
-from framework.ops.pooling import counts, emptied, pooled
-from framework.ops.window import AxisWindow, axis_windows, check_pad, check_positive, windows_at
+from framework.ops.pooling import WindowPool, counts, emptied
+from framework.ops.window import windows_at
 
 
-class LpPool(Op, name="lp_pool"):
+class LpPool(WindowPool, name="lp_pool"):
     """Replace each window by its p-norm.
 
     y[b,c,i,j] = (sum over u, v of |x[b, c, i*stride + u*dilation - before, ...]|**p)**(1/p)
@@ -26,10 +26,6 @@ class LpPool(Op, name="lp_pool"):
     Pads are zeros.  ``stride`` defaults to the kernel, ``ceil_mode`` is that of `max_pool`.
     Source: ONNX LpPool-22; PyTorch LPPool2d, which leaves out the absolute value.
     """
-
-    signature = "x: b c *size -> y: b c *outsize"
-    category = "pooling"
-    main = "kernel"
 
     kernel: Sizes
     p: float = 2.0
@@ -40,18 +36,8 @@ class LpPool(Op, name="lp_pool"):
 
     def check(self) -> None:
         """Positive sizes, no negative pads, and a norm."""
-        check_positive(kernel=self.kernel, stride=self.stride, dilation=self.dilation)
-        check_pad(self.pad)
+        super().check()
         check_norm(self.p)
-
-    def windows(self, rank: int) -> tuple[AxisWindow, ...]:
-        """The window along each axis."""
-        stride = self.kernel if self.stride is None else self.stride
-        return axis_windows(rank, self.kernel, stride, self.pad, self.dilation)
-
-    def derive(self, d: Match) -> dict[str, Any]:
-        """Output sizes, rounded as asked."""
-        return pooled(d, self.windows(len(d.size)), self.ceil_mode)
 
     def compute(self, x: Array) -> Array:
         """Sums of powers along one axis after the other."""

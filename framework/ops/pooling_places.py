@@ -11,11 +11,11 @@ from framework.ir.attributes import Pad, ShapeAttr, Sizes
 from framework.ir.dims import Size, product
 from framework.ir.op import Array, Cost, Match, Op, Sample, spread
 from framework.numerics.pooling import max_places
-from framework.ops.pooling import counts, pooled
+from framework.ops.pooling import WindowPool, counts
 from framework.ops.window import AxisWindow, axis_windows, check_pad, check_positive, windows_at
 
 
-class MaxPoolWithIndices(Op, name="max_pool_with_indices"):
+class MaxPoolWithIndices(WindowPool, name="max_pool_with_indices"):
     """Keep the largest element of each window, and where it stood.
 
     y[b,c,i] = max over u of x[b, c, i*stride + u*dilation - before], at position p of size n:
@@ -27,9 +27,7 @@ class MaxPoolWithIndices(Op, name="max_pool_with_indices"):
     """
 
     signature = "x: b c *size -> y: b c *outsize, indices<int64>: b c *outsize"
-    category = "pooling"
     accepts = "number"
-    main = "kernel"
 
     kernel: Sizes
     stride: Sizes | None = None
@@ -39,21 +37,11 @@ class MaxPoolWithIndices(Op, name="max_pool_with_indices"):
     within: Literal["plane", "tensor"] = "plane"
     order: Literal["rows", "columns"] = "rows"
 
-    def check(self) -> None:
-        """Positive sizes, no negative pads."""
-        check_positive(kernel=self.kernel, stride=self.stride, dilation=self.dilation)
-        check_pad(self.pad)
-
-    def windows(self, rank: int) -> tuple[AxisWindow, ...]:
-        """The window along each axis."""
-        stride = self.kernel if self.stride is None else self.stride
-        return axis_windows(rank, self.kernel, stride, self.pad, self.dilation)
-
     def derive(self, d: Match) -> dict[str, Any]:
         """Output sizes, rounded as asked; no window may be without an element."""
         for number, size in enumerate(d.size):
             d.require("<=", 1, size, f"1 and the size along axis {number + 2}")
-        return pooled(d, self.windows(len(d.size)), self.ceil_mode)
+        return super().derive(d)
 
     def compute(self, x: Array) -> tuple[Array, Array]:
         """The first of the largest elements; positions as one number."""

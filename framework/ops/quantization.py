@@ -108,8 +108,11 @@ class Quantize(Quantizing, name="quantize"):
         """The zero point has the dtype of the result."""
         given: Any = d.types.get("zero_point")
         if given is not None and given.dtype != self.dtype:
-            fact = f"zero_point is {given.dtype}, the result {self.dtype}"
-            raise ShapeError(fact, hint="they must have one dtype", code="dtype")
+            raise ShapeError(
+                f"zero_point is {given.dtype}, the result {self.dtype}",
+                hint="they must have one dtype",
+                code="dtype",
+            )
         return super().derive(d)
 
     def compute(self, x: Array, scale: Array, zero_point: Array | None = None) -> Array:
@@ -172,8 +175,11 @@ class Dequantize(Quantizing, name="dequantize"):
         x, given = (d.types.get(port) for port in ("x", "zero_point"))
         types: Any = (x, given)
         if given is not None and types[0].dtype != types[1].dtype:
-            fact = f"x is {types[0].dtype}, zero_point {types[1].dtype}"
-            raise ShapeError(fact, hint="they must have one dtype", code="dtype")
+            raise ShapeError(
+                f"x is {types[0].dtype}, zero_point {types[1].dtype}",
+                hint="they must have one dtype",
+                code="dtype",
+            )
         return super().derive(d)
 
     def compute(self, x: Array, scale: Array, zero_point: Array | None = None) -> Array:

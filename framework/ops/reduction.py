@@ -110,8 +110,9 @@ class Reduce(Op, name="reduce"):
     def _check_dtype(self, dtype: str) -> None:
         if self.op in FRACTIONS and "float" not in dtype:
             hint = "cast it first" if dtype != "bool" else None
-            fact = f"x is {dtype}; a {self.op.replace('_', ' ')} needs float"
-            raise ShapeError(fact, code="dtype", hint=hint)
+            raise ShapeError(
+                f"x is {dtype}; a {self.op.replace('_', ' ')} needs float", code="dtype", hint=hint
+            )
         if dtype == "bool" and self.op not in EXTREMES:
             raise ShapeError(f"x is bool; a {self.op.replace('_', ' ')} needs number", code="dtype")
 

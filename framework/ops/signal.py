@@ -46,8 +46,10 @@ class DFT(Op, name="dft"):
         """The transformed axis gets N, or N//2 + 1 if that half is enough."""
         axis = axis_index(self.axis, len(d.x), "x")
         if axis == len(d.x) - 1:
-            fact = f"axis {self.axis} of x {format_shape(d.x)} holds real and imaginary part"
-            raise ShapeError(fact, hint="the transformed axis is another one")
+            raise ShapeError(
+                f"axis {self.axis} of x {format_shape(d.x)} holds real and imaginary part",
+                hint="the transformed axis is another one",
+            )
         require_parts(d, d.x[-1], self.onesided, self.inverse)
         n = self._length(d.x[axis])
         d.require("<=", 1, n, "1 and the length of the transform")

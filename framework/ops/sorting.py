@@ -78,15 +78,9 @@ class TopK(Op, name="top_k"):
         yield cls(k=1), (np.array([np.inf, np.nan]),), ([np.nan], [1])
 
 
-class Sort(Op, name="sort"):
-    """All elements in order along an axis, and their positions.
+class Sorting(Op):
+    """Family: all elements in order along an axis."""
 
-    values[..., i] = x[..., indices[..., i]] with values[..., i] <= values[..., i + 1], or >=
-    where ``descending``; equal elements keep their order; NaN counts as the largest
-    Source: torch.sort (stable); ONNX TopK-24 with all elements.
-    """
-
-    signature = "x: *x -> values: *x, indices<int64>: *x"
     category = "reduction"
     accepts = "number"
 
@@ -97,6 +91,31 @@ class Sort(Op, name="sort"):
         """The axis exists."""
         axis_index(self.axis, len(d.x), "x")
         return {}
+
+    def cost(self, d: Match) -> Cost:
+        """One comparison for each element; the logarithm of their number is left out."""
+        return Cost(elementwise=product(d.x))
+
+    @classmethod
+    def examples(cls) -> Iterator[tuple[Any, ...]]:
+        """The last axis and another one, both directions, integers."""
+        yield cls(), (3, 5)
+        yield cls(axis=0, descending=True), (6, 2)
+        yield cls(axis=1), Sample((2, 7, 3), "int32", low=-2, high=3)
+
+
+class Sort(Sorting, name="sort"):
+    """All elements in order along an axis, and their positions.
+
+    values[..., i] = x[..., indices[..., i]] with values[..., i] <= values[..., i + 1], or >=
+    where ``descending``; equal elements keep their order; NaN counts as the largest
+    Source: torch.sort (stable); ONNX TopK-24 with all elements.
+    """
+
+    signature = "x: *x -> values: *x, indices<int64>: *x"
+
+    axis: int = -1
+    descending: bool = False
 
     def compute(self, x: Array) -> tuple[Array, Array]:
         """NumPy's stable sort."""
@@ -108,17 +127,6 @@ class Sort(Op, name="sort"):
         count = g.shape(x)[self.axis]
         return g.top_k(x, k=count, axis=self.axis, largest=self.descending)
 
-    def cost(self, d: Match) -> Cost:
-        """One comparison for each element; the logarithm of their number is left out."""
-        return Cost(elementwise=product(d.x))
-
-    @classmethod
-    def examples(cls) -> Iterator[tuple[Any, ...]]:
-        """The last axis and another one, both directions, integers."""
-        yield cls(), (3, 5)
-        yield cls(axis=0, descending=True), (6, 2)
-        yield cls(axis=1), Sample((2, 7, 3), "int32", low=-2, high=3)
-
     @classmethod
     def goldens(cls) -> Iterator[tuple[Op, tuple[Any, ...], Any]]:
         """Equal elements keep their order in both directions."""
@@ -127,7 +135,7 @@ class Sort(Op, name="sort"):
         yield cls(descending=True), (x,), ([2, 2, 1, 0], [0, 2, 1, 3])
 
 
-class ArgSort(Op, name="arg_sort"):
+class ArgSort(Sorting, name="arg_sort"):
     """The positions that sort a tensor along an axis.
 
     y[..., i] = the position of the i-th smallest element, or largest where ``descending``;
@@ -136,16 +144,9 @@ class ArgSort(Op, name="arg_sort"):
     """
 
     signature = "x: *x -> y<int64>: *x"
-    category = "reduction"
-    accepts = "number"
 
     axis: int = -1
     descending: bool = False
-
-    def derive(self, d: Match) -> dict[str, Any]:
-        """The axis exists."""
-        axis_index(self.axis, len(d.x), "x")
-        return {}
 
     def compute(self, x: Array) -> Array:
         """NumPy's stable sort of positions."""
@@ -154,17 +155,6 @@ class ArgSort(Op, name="arg_sort"):
     def decompose(self, g: Any, x: Any) -> Any:
         """The second result of `sort`."""
         return g.sort(x, axis=self.axis, descending=self.descending)[1]
-
-    def cost(self, d: Match) -> Cost:
-        """One comparison for each element; the logarithm of their number is left out."""
-        return Cost(elementwise=product(d.x))
-
-    @classmethod
-    def examples(cls) -> Iterator[tuple[Any, ...]]:
-        """The last axis and another one, both directions, integers."""
-        yield cls(), (3, 5)
-        yield cls(axis=0, descending=True), (6, 2)
-        yield cls(axis=1), Sample((2, 7, 3), "int32", low=-2, high=3)
 
     @classmethod
     def goldens(cls) -> Iterator[tuple[Op, tuple[Any, ...], Any]]:

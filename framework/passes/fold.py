@@ -10,6 +10,7 @@ from framework.errors import FrameworkError
 from framework.ir.graph import Graph, Node, Value
 from framework.ir.op import REGISTRY, Op, mentions_symbol
 from framework.ir.types import TensorType
+from framework.ops.constant import nested
 from framework.passes.rewrite import Rewriter
 
 MOST = 4096
@@ -69,14 +70,3 @@ def constant_at(rewriter: Rewriter, wired: Any) -> Any:
     """The array of a constant node; None for anything else."""
     op = rewriter.new[wired.node].op if isinstance(wired, Value) else None
     return op.compute() if op is not None and op.name == "constant" else None
-
-
-def nested(array: Any) -> Any:
-    """An array as nested tuples of Python's numbers."""
-    rows = array.tolist()
-    return tuple_of(rows) if isinstance(rows, list) else rows
-
-
-def tuple_of(rows: list[Any]) -> Any:
-    """Lists as tuples, all the way down."""
-    return tuple(tuple_of(row) if isinstance(row, list) else row for row in rows)

@@ -151,8 +151,9 @@ def run_call(call: Call, arrays: Sequence[Any]) -> tuple[Array, ...]:
         raise failure(call.node, arrays, f"{type(error).__name__}: {error}") from error
     results = result if isinstance(result, tuple) else (result,)
     if len(results) != len(call.outputs):
-        wanted = f"it gave {len(results)} results, {len(call.outputs)} were expected"
-        raise failure(call.node, arrays, wanted)
+        raise failure(
+            call.node, arrays, f"it gave {len(results)} results, {len(call.outputs)} were expected"
+        )
     return results
 
 

@@ -230,8 +230,10 @@ def decode_image(path: Path, mode: str) -> Image:
 def check_pixels(width: int, height: int) -> None:
     """Refuse a picture that is too large by what it says of itself, before it is unpacked."""
     if width * height > IMAGE_PIXELS:
-        fact = f"has too many pixels: {width} x {height}; at most {IMAGE_PIXELS:,} are read"
-        raise Mistake(fact, hint="make it smaller")
+        raise Mistake(
+            f"has too many pixels: {width} x {height}; at most {IMAGE_PIXELS:,} are read",
+            hint="make it smaller",
+        )
 
 
 def eight_bits(picture: Image) -> Image:
@@ -263,8 +265,9 @@ def damage_told() -> Iterator[None]:
         try:
             yield
         except (DecompressionBombWarning, DecompressionBombError):
-            fact = f"has too many pixels; at most {IMAGE_PIXELS:,} are read"
-            raise Mistake(fact, hint="make it smaller") from None
+            raise Mistake(
+                f"has too many pixels; at most {IMAGE_PIXELS:,} are read", hint="make it smaller"
+            ) from None
         except UnidentifiedImageError:
             known = ", ".join(FORMATS)
             raise Mistake("is not a picture that can be read", hint=f"known are {known}") from None

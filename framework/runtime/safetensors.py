@@ -163,11 +163,14 @@ def check_cover(entries: list[Entry], size: int) -> None:
     start, stop = Entry(0, 0, "start", "", ()), Entry(size, size, "end", "", ())
     for before, after in pairwise([start, *entries, stop]):
         if before.end < after.begin:
-            cause = f"bytes {before.end} to {after.begin} of the data belong to no tensor"
-            raise Mistake(cause, hint=AGAIN)
+            raise Mistake(
+                f"bytes {before.end} to {after.begin} of the data belong to no tensor", hint=AGAIN
+            )
         if before.end > after.begin and after is stop:
-            cause = f"is cut off: tensor {before.name!r} ends at byte {before.end} of {size}"
-            raise Mistake(cause, hint=AGAIN)
+            raise Mistake(
+                f"is cut off: tensor {before.name!r} ends at byte {before.end} of {size}",
+                hint=AGAIN,
+            )
         if before.end > after.begin:
             raise Mistake(f"tensors {before.name!r} and {after.name!r} overlap", hint=AGAIN)
 

@@ -15,9 +15,10 @@ from framework.errors import Place, Problem, Source
 from framework.limits import FILE_BYTES
 
 # Controls, what YAML 1.1 takes for a line end, a byte order mark inside the text, halves of
-# surrogate pairs: PyYAML's two parsers disagree about them, and nobody can see them.
+# surrogate pairs: PyYAML's two parsers disagree about them, and nobody can see them. Nor what
+# makes an editor show the characters in another order than they are read in.
 FORBIDDEN = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]"
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
     "|(?<!^)\ufeff|\r(?!\n)"
 )
 

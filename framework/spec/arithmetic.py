@@ -122,8 +122,11 @@ def calculate_plain(sign: str, left: Plain, right: Plain, mode: Mode) -> Number:
     """Arithmetic on numbers; in a size, the quotient of whole numbers must be whole."""
     if sign == "/" and isinstance(left, int) and isinstance(right, int) and mode == "size":
         if left % right:
-            fact = f"{left} / {right} is not a whole number"
-            raise Mistake(fact, code="inexact", hint="use // to round down")
+            raise Mistake(
+                f"{left} / {right} is not a whole number",
+                code="inexact",
+                hint="use // to round down",
+            )
         return left // right
     try:
         return bounded(PLAIN[sign](left, right), left, right)

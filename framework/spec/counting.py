@@ -34,10 +34,13 @@ def check_count(nodes: Iterable[NodeSpec], frame: Frame) -> None:
     for spec in nodes:
         total += counter.node(spec, frame)
         if total > GRAPH_NODES and not counter.endless:
-            fact = f"the model unrolls to more than {GRAPH_NODES:,} nodes"
             notes = [f"it would have at least {total:,}"] if total <= 10**15 else []
             raise PlacedMistake(
-                spec.place, fact, code="size", hint="repeat fewer nodes", notes=notes
+                spec.place,
+                f"the model unrolls to more than {GRAPH_NODES:,} nodes",
+                code="size",
+                hint="repeat fewer nodes",
+                notes=notes,
             )
 
 

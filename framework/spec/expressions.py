@@ -201,8 +201,10 @@ class Evaluation:
         if isinstance(value, bool | str):
             return value
         if self.mode == "real" and isinstance(value, Dim):
-            fact = f"'{node.name}' is the symbolic size {value}, and a number is wanted"
-            raise Mistake(fact, hint="only sizes can depend on the dims")
+            raise Mistake(
+                f"'{node.name}' is the symbolic size {value}, and a number is wanted",
+                hint="only sizes can depend on the dims",
+            )
         return bounded(number(value), number(value))
 
     def unknown(self, node: Name) -> ExpressionError:

@@ -65,8 +65,11 @@ class Importer:
         path = self.resolve(key.raw, document)
         if path in self.chain:
             names = [p.name for p in (*self.chain[self.chain.index(path) :], path)]
-            fact = f"the files import each other: {' -> '.join(names)}"
-            raise Mistake(fact, hint="move what both need to a third file", code="import")
+            raise Mistake(
+                f"the files import each other: {' -> '.join(names)}",
+                hint="move what both need to a third file",
+                code="import",
+            )
         if path not in self.known:
             self.check_limits()
             try:
@@ -82,17 +85,26 @@ class Importer:
     def check_limits(self) -> None:
         """Files that import ever new files come to an end."""
         if len(self.chain) > IMPORT_DEPTH:
-            fact = f"imports are nested deeper than {IMPORT_DEPTH} files"
-            raise Mistake(fact, hint="import from fewer levels", code="import")
+            raise Mistake(
+                f"imports are nested deeper than {IMPORT_DEPTH} files",
+                hint="import from fewer levels",
+                code="import",
+            )
         if len(self.known) >= IMPORTED_FILES:
-            fact = f"the model imports more than {IMPORTED_FILES} files"
-            raise Mistake(fact, hint="put several blocks into one file", code="import")
+            raise Mistake(
+                f"the model imports more than {IMPORTED_FILES} files",
+                hint="put several blocks into one file",
+                code="import",
+            )
 
     def resolve(self, text: str, document: Document) -> Path:
         """The file's real path, which must lie in the model's folder."""
         if self.root is None:
-            fact = f"a model that is not in a file cannot import '{text}'"
-            raise Mistake(fact, hint="paths start from the model's file", code="import")
+            raise Mistake(
+                f"a model that is not in a file cannot import '{text}'",
+                hint="paths start from the model's file",
+                code="import",
+            )
         path = (document.folder() / text).resolve()
         if not path.is_relative_to(self.root):
             raise Mistake(

@@ -39,7 +39,9 @@ class Origins:
     def of_text(self, fact: str, values: Sequence[Value], place: Place) -> list[str]:
         """The same for the sizes that a message names."""
         shapes = [self.graph.type_of(value).shape for value in values]
-        alone = re.sub(r"\[[^]]*\]|axis -?\d+", "", fact)
+        if re.search(r"\bax[ei]s\b", fact):
+            return []  # its numbers count axes
+        alone = re.sub(r"\[[^]]*\]", "", fact)
         named = (size for shape in shapes for size in shape if names(alone, size))
         return self.notes(named, values, place)
 

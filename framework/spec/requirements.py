@@ -75,7 +75,8 @@ def failing(expression: Expression, frame: Frame, report: Report) -> list[Condit
     known = [name for name in expression.mentions if name in values]
     names = [f"{name} = {values[name]}" for name in known]
     lines = {name: line for name, line in lines.items() if line != expression.place.line}
-    notes = [f"{name} is declared on line {lines[name]}" for name in known if name in lines]
+    declared = [f"{name} is on line {lines[name]}" for name in known if name in lines]
+    notes = [", ".join(declared)] if declared else []
     fact = f"not satisfied: {expression.text}"
     if value is not False:
         fact = f"a requirement must be true or false, {worth(expression.text, value)}"

@@ -93,8 +93,9 @@ def sites(spec: NodeSpec, name: str, previous: Result | None, frame: Frame) -> I
         return
     count = spec.repeat.evaluate(frame.scope)
     if not 0 <= count <= REPEATS:
-        fact = f"repeat must be from 0 to {REPEATS:,}, not {count:,}"
-        raise PlacedMistake(spec.repeat.place, fact, code="repeat")
+        raise PlacedMistake(
+            spec.repeat.place, f"repeat must be from 0 to {REPEATS:,}, not {count:,}", code="repeat"
+        )
     for number in range(count):
         copy = frame.at_copy(number)
         stored = stored_path(spec, name, frame, number, count)
@@ -122,8 +123,9 @@ def stored_path(
     if number is None or count > other.copies:
         own_count = "is not repeated" if number is None else f"has {count}"
         fact = f"'{spec.share.raw}' has {other.copies} copies, this node {own_count}"
-        hint = f"at most repeat: {other.copies} fits"
-        raise PlacedMistake(spec.share.place, fact, hint=hint, code="share")
+        raise PlacedMistake(
+            spec.share.place, fact, hint=f"at most repeat: {other.copies} fits", code="share"
+        )
     return f"{other.path}.{number}"
 
 

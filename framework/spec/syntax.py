@@ -189,8 +189,11 @@ class Parser:
         """Count one level of nesting."""
         self.depth += 1
         if self.depth > EXPRESSION_DEPTH:
-            fact = f"the expression is nested deeper than {EXPRESSION_DEPTH} levels"
-            raise self.error(fact, self.next, "split it with let:")
+            raise self.error(
+                f"the expression is nested deeper than {EXPRESSION_DEPTH} levels",
+                self.next,
+                "split it with let:",
+            )
 
     def binary(self, lowest: int) -> Node:
         """Operands joined by signs that bind tighter than ``lowest``."""

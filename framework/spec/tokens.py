@@ -121,8 +121,11 @@ def tokenize(written: Written) -> list[Token]:
     """All tokens and an ``end``; raises ExpressionError for a character that starts none."""
     text = written.text
     if len(text) > EXPRESSION_LENGTH:
-        fact = f"the expression has {len(text)} characters, the limit is {EXPRESSION_LENGTH}"
-        raise ExpressionError(fact, written.place, hint="split it with let:")
+        raise ExpressionError(
+            f"the expression has {len(text)} characters, the limit is {EXPRESSION_LENGTH}",
+            written.place,
+            hint="split it with let:",
+        )
     tokens = []
     start = skip_space(text, 0)
     while start < len(text):
@@ -168,8 +171,9 @@ def check_number(written: Written, word: str, start: int) -> None:
         hint = f"write {word}*{tail}" if tail[0].isalpha() else "write the digits without _"
         raise written.error(f"'{whole}' is not a number", start, len(whole), hint=hint)
     if word.isdigit() and len(word) > EXPRESSION_DIGITS:
-        fact = f"the number has {len(word)} digits, the limit is {EXPRESSION_DIGITS}"
-        raise written.error(fact, start, len(word))
+        raise written.error(
+            f"the number has {len(word)} digits, the limit is {EXPRESSION_DIGITS}", start, len(word)
+        )
     if word.isdigit() and word[0] == "0" and word.strip("0"):
         raise written.error(f"'{word}' starts with 0", start, len(word), hint="drop the zero")
     if not word.isdigit() and float(word) == float("inf"):

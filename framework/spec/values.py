@@ -180,8 +180,7 @@ def read_value(node: YamlNode, kind: Kind, optional: bool = False) -> Pending:
         if node.value is None and optional:
             return Constant(None, node.place)
         if node.value is None:
-            fact = f"expected a value ({kind}), found {described(node)}"
-            raise PlacedMistake(node.place, fact)
+            raise PlacedMistake(node.place, f"expected a value ({kind}), found {described(node)}")
     return READERS[kind.name](node, kind)
 
 
@@ -204,8 +203,11 @@ def number(node: YamlNode, want: str) -> Pending:
 def check_truth_word(node: Scalar) -> None:
     """``no`` is text in YAML 1.2, where many expect false."""
     if node.raw.lower() in YES_NO:
-        hint = f"'{node.raw}' is text in YAML 1.2; write true or false"
-        raise PlacedMistake(node.place, "expected true or false", hint=hint)
+        raise PlacedMistake(
+            node.place,
+            "expected true or false",
+            hint=f"'{node.raw}' is text in YAML 1.2; write true or false",
+        )
 
 
 def described(node: YamlNode) -> str:
@@ -221,8 +223,9 @@ def described(node: YamlNode) -> str:
 def numbers(node: YamlNode, want: str, example: str) -> Many:
     """A list of numbers or expressions."""
     if not isinstance(node, ListNode):
-        fact = f"expected a list such as {example}, found {described(node)}"
-        raise PlacedMistake(node.place, fact)
+        raise PlacedMistake(
+            node.place, f"expected a list such as {example}, found {described(node)}"
+        )
     for item in node:
         if isinstance(item, Scalar) and item.raw == "...":
             hint = "give every axis a size; ... is for the inputs of blocks"
@@ -243,8 +246,9 @@ def text(node: YamlNode, kind: Kind) -> Pending:
 def word(node: YamlNode, kind: Kind) -> Pending:
     """One of several words."""
     if not isinstance(node, Scalar):
-        fact = f"expected one of {', '.join(kind.words)}, found {described(node)}"
-        raise PlacedMistake(node.place, fact)
+        raise PlacedMistake(
+            node.place, f"expected one of {', '.join(kind.words)}, found {described(node)}"
+        )
     return Word(node.raw, node.place, kind.words)
 
 
@@ -283,13 +287,15 @@ def pad(node: YamlNode, kind: Kind) -> Pending:
 def pairs(node: YamlNode, kind: Kind) -> Pending:
     """A list of [before, after]."""
     if not isinstance(node, ListNode):
-        fact = f"expected a list such as [[0, 0], [1, 1]], found {described(node)}"
-        raise PlacedMistake(node.place, fact)
+        raise PlacedMistake(
+            node.place, f"expected a list such as [[0, 0], [1, 1]], found {described(node)}"
+        )
     rows = tuple(numbers(item, "size", "[1, 1]") for item in node)
     for row in rows:
         if len(row.items) != 2:
-            fact = f"expected [before, after], found {len(row.items)} numbers"
-            raise PlacedMistake(row.place, fact)
+            raise PlacedMistake(
+                row.place, f"expected [before, after], found {len(row.items)} numbers"
+            )
     return Many(rows, node.place)
 
 

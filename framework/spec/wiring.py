@@ -59,8 +59,7 @@ def connect(
     missing = [f"'{name}'" for name in required if name not in found]
     if missing:
         inputs = "input" if len(missing) == 1 else "inputs"
-        fact = f"{spec.label} needs the {inputs} {' and '.join(missing)}"
-        raise at(spec, fact, signature(ports))
+        raise at(spec, f"{spec.label} needs the {inputs} {' and '.join(missing)}", signature(ports))
     return found
 
 
@@ -97,11 +96,13 @@ def by_name(
         port = known.get(name)
         if port is None:
             hint = did_you_mean(name, known) or signature(ports)
-            fact = f"{spec.label} has no input '{name}'"
-            raise PlacedMistake(key.place, fact, hint=hint, code="unknown-port")
+            raise PlacedMistake(
+                key.place, f"{spec.label} has no input '{name}'", hint=hint, code="unknown-port"
+            )
         if len(references) != 1 and not port.variadic:
-            fact = f"the input '{name}' takes one value, {len(references)} given"
-            raise PlacedMistake(key.place, fact, code="in")
+            raise PlacedMistake(
+                key.place, f"the input '{name}' takes one value, {len(references)} given", code="in"
+            )
         values = tuple(resolve(reference, previous, frame) for reference in references)
         found[name] = values if port.variadic else values[0]
     return {name: found[name] for name in known if name in found}
@@ -135,8 +136,12 @@ def resolve(reference: Reference, previous: Result | None, frame: Frame) -> Valu
         if result.block is not None:
             hint = f"block '{result.block}' shows outside what its outputs: list"
         hint = did_you_mean(reference.output, names) or hint
-        fact = f"'{reference.name}' has no output '{reference.output}'"
-        raise PlacedMistake(reference.place, fact, hint=hint, code="unknown-output")
+        raise PlacedMistake(
+            reference.place,
+            f"'{reference.name}' has no output '{reference.output}'",
+            hint=hint,
+            code="unknown-output",
+        )
     return result.values[reference.output]
 
 

@@ -5,7 +5,7 @@ A test runs them all the same and fails when one of them passes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -63,12 +63,3 @@ def foreign(type_: Any) -> str | None:
         return f"{kind.removesuffix('_type')}s" if kind else None
     code = type_.tensor_type.elem_type
     return None if code in DTYPES or code in NARROW else f"the dtype {OTHER.get(code, code)}"
-
-
-def kinds_of(reasons: Iterable[str | None]) -> dict[str, int]:
-    """How often each reason is given, most frequent first."""
-    found: dict[str, int] = {}
-    for why in reasons:
-        if why is not None:
-            found[why] = found.get(why, 0) + 1
-    return dict(sorted(found.items(), key=lambda pair: (-pair[1], pair[0])))

@@ -67,10 +67,14 @@ def expressible(
         return False
     banded = op.causal or windows
     if lengths is not None:
-        starts = op.align == "bottom_right" or not banded
-        fits = w.opset >= 24 and past is None and (q.rank, lengths.rank) == (4, 1)
-        return fits and starts and not w.wants(1)
+        shapes = past is None and (q.rank, lengths.rank) == (4, 1)
+        return shapes and counts_lengths(w, op, banded)
     return op.align == "top_left" or not banded or (past is None and q.shape[-2] == k.shape[-2])
+
+
+def counts_lengths(w: Out, op: Attention, banded: bool) -> bool:
+    """With lengths ONNX aligns the last queries with the last keys, and shows no weights."""
+    return w.opset >= 24 and not w.wants(1) and (op.align == "bottom_right" or not banded)
 
 
 def unsqueezed(w: Out, x: Sent, axes: list[int]) -> Sent:

@@ -70,7 +70,8 @@ def write_round_to(w: Out, op: Any, x: Sent) -> Any:
         how["saturate"] = int(op.saturate)
     if op.kind == "float8e8m0":
         how["round_mode"] = op.mode
-    narrow = w.add("Cast", x, to=code, shape=x.shape, **how)
+    y = w.cast(x, "int64") if isinstance(kind, Whole) and "float" in x.dtype else x
+    narrow = w.add("Cast", y, to=code, shape=x.shape, **how)
     return w.add("Cast", narrow, to=x.dtype, shape=x.shape, dtype=x.dtype)
 
 

@@ -108,11 +108,11 @@ def pool(w: Out, op_type: str, x: Sent, axes: Sequence[AxisWindow], ceil: bool, 
     if not (ceil and ends):  # same_* has as many windows, however it is rounded
         return w.add(op_type, x, **rest, **window)
     dropping = any(a.stride + end > a.span for a, end in zip(axes, ends, strict=True))
-    if w.opset >= 22 or not dropping:
+    if w.opset >= EXACT_CEIL or not dropping:
         return w.add(op_type, x, ceil_mode=1, **rest, **window)
     if rest.get("count_include_pad"):
-        raise Refused(f"ceil_mode with pads that count needs opset 22, not {w.opset}")
-    sizes = numbers(x.shape[2:], "ceil_mode before opset 22")
+        raise Refused(f"ceil_mode with pads that count needs opset {EXACT_CEIL}, not {w.opset}")
+    sizes = numbers(x.shape[2:], f"ceil_mode before opset {EXACT_CEIL}")
     window["pads"] = listed([until_last(axis, n) for axis, n in zip(axes, sizes, strict=True)])
     return w.add(op_type, x, **rest, **window)
 

@@ -143,11 +143,6 @@ class Site:
         many = held if isinstance(held, tuple) else (held,)
         return [self.marks.mark(one.part) for one in many]
 
-    def several(self, port: str) -> tuple[TensorType, ...]:
-        """The types at a variadic port."""
-        held = self.held.get(port, ())
-        return tuple(one.type for one in (held if isinstance(held, tuple) else (held,)))
-
     def _single(self, port: str) -> Held:
         held = self.held[port]
         if isinstance(held, tuple):

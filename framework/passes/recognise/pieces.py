@@ -83,10 +83,6 @@ class View:
         """Type of a value."""
         return self.pieces[value.node].outputs[value.output]
 
-    def users(self, value: Value) -> int:
-        """How many nodes and outputs read a value."""
-        return len(self.readers.get(value, ())) + sum(v == value for v in self.outputs.values())
-
     def sole(self, value: Value) -> bool:
         """Does one node alone read the value?"""
         return len(self.readers.get(value, ())) == 1 and value not in self.outputs.values()
