@@ -66,8 +66,7 @@ class Journal:
             raise InputError(f"{self.path}: is not a journal of this program\n  {self.cure}")
         names = [name for name in self.run if began.get(name) != self.run[name]]
         if names:
-            was = ", ".join(f"{name} {began.get(name)}" for name in names)
-            now = ", ".join(f"{name} {self.run[name]}" for name in names)
+            was, now = told(began, names), told(self.run, names)
             fact = f"{self.output}: was begun with another run ({was}; now {now})"
             raise InputError(f"{fact}\n  {self.cure}")
 
@@ -92,6 +91,11 @@ class Journal:
             file.write("".join(f"{line_of(entry)}\n" for entry in entries).encode())
             file.flush()
             os.fsync(file.fileno())
+
+
+def told(run: Mapping[str, object], names: Iterable[str]) -> str:
+    """Some of what a run was begun with."""
+    return ", ".join(f"{name} {run.get(name)}" for name in names)
 
 
 def line_of(entry: Entry) -> str:

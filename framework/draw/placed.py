@@ -115,10 +115,7 @@ class PanelLayout:
         areas = [grown_by(box.rectangle, 1.0) for box in self.boxes.values()]
         areas += [(x - 4, y - 4, x + w + 4, y + h + 4) for x, y, w, h in self.frames.values()]
         areas += [found for r in self.routes if (found := r.label_area(style)) is not None]
-        for route in self.routes:
-            xs = [x for x, _ in route.points]
-            ys = [y for _, y in route.points]
-            areas.append((min(xs) - 1, min(ys) - 1, max(xs) + 1, max(ys) + 1))
+        areas += [grown_by(around([(x, y, x, y) for x, y in r.points]), 1) for r in self.routes]
         return around(areas)
 
 

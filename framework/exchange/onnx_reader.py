@@ -5,7 +5,7 @@ Nothing is half imported: all operators that cannot be read are listed at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -80,44 +80,24 @@ class Reader:
     def read(self, known: Mapping[str, Array], shapes: Shapes) -> Imported:
         """The whole model."""
         proto, env = self.file.proto.graph, Env()
-        self.bounded(proto)
-        stored = self.initializers(proto, env)
+        bounded(proto, self.file.name)
+        constants = self.initializers(proto, env)
         inputs: dict[str, str] = {}
         for item in proto.input:
             if item.name in known:
                 wire = self.importer.constant(known[item.name])
                 env.names[item.name] = replace(wire, kind=input_kind(item))
-            elif item.name not in stored:
+            elif item.name not in constants:
                 inputs[item.name] = self.input(item, env, shapes.get(item.name))
         self.declared.finish()
         self.run(proto.node, env, self.opsets, [item.name for item in proto.output])
         outputs = self.outputs(proto, env)
         if self.troubles:
             text = report(self.file.name, self.troubles)
-            raise ImportFailure(text, self.sources(inputs))
+            raise ImportFailure(text, sources(self.graph, self.unknown, inputs))
         graph = pruned(self.graph)
         stored_names = {name: self.importer.weights[name] for name in graph.parameters}
         return Imported(graph, stored_names, inputs, outputs)
-
-    def bounded(self, proto: Any) -> None:
-        """Refuse a graph of which everything would take very long."""
-        for what, items, most in (
-            ("nodes", proto.node, ONNX_NODES),
-            ("inputs", proto.input, ONNX_NODES),
-            ("outputs", proto.output, MOST_INPUTS),
-        ):
-            if len(items) > most:
-                raise ImportFailure(
-                    f"{self.file.name} has {len(items):,} {what}; at most {most:,} can be read"
-                )
-
-    def sources(self, inputs: Mapping[str, str]) -> list[str]:
-        """The inputs that unknown values depend on."""
-        reached = {wire.value.node for wire in self.unknown if wire.value is not None}
-        for node in reversed(list(self.graph)):
-            if node.name in reached:
-                reached.update(value.node for value in self.graph.wires_of(node.name).values())
-        return [name for name, ours in inputs.items() if ours in reached]
 
     def initializers(self, proto: Any, env: Env) -> set[str]:
         """Constants stored in a graph."""
@@ -125,21 +105,12 @@ class Reader:
             if env.outer is not None:
                 self.spend(tensor.ByteSize() // BYTES_OF_NODE)
             array = self.attempt("initializer", tensor.name, tensor_array, tensor, self.file.folder)
-            env.names[tensor.name] = self.stored(array, tensor)
+            env.names[tensor.name] = stored(self.importer, array, tensor)
         for sparse in proto.sparse_initializer:
             name = sparse.values.name
             array = self.attempt("initializer", name, sparse_array, sparse, self.file.folder)
-            env.names[name] = self.stored(array, sparse.values)
+            env.names[name] = stored(self.importer, array, sparse.values)
         return set(env.names)
-
-    def stored(self, array: Array | None, tensor: Any) -> Wire | None:
-        """A stored tensor as a constant."""
-        if array is None:
-            return None
-        name = spelled(tensor.name)
-        table = name.startswith("constant/")  # our own writer's name for what is no weight
-        wire = self.importer.constant(array, "" if table else name)
-        return replace(wire, kind=NARROW.get(tensor.data_type, ""))
 
     def attempt(self, what: str, name: str, function: Callable[..., Any], *values: Any) -> Any:
         """The function's result; None after a failure, which is noted."""
@@ -215,7 +186,7 @@ class Reader:
             inputs = tuple(env.find(name) if name else None for name in node.input)
             missing = any(w is None and n for w, n in zip(inputs, node.input, strict=True))
             if missing:  # a failure before this one, which is reported
-                self.require(node, opsets)
+                require(node, opsets, self.functions)
                 return lost
             wanted = tuple(bool(n) and (used is None or n in used) for n in node.output)
             found = self.apply(node, inputs, wanted, env, opsets)
@@ -231,16 +202,6 @@ class Reader:
             return lost
         results = found if isinstance(found, tuple) else (found,)
         return [*results, *lost[len(results) :]]
-
-    def require(self, node: Any, opsets: Mapping[str, int]) -> None:
-        """Refuse an operator that could not be read whatever its inputs."""
-        domain = "" if node.domain == "ai.onnx" else node.domain
-        key = f"{domain}.{node.op_type}" if domain else node.op_type
-        known = key in READERS or key in FUNCTIONS
-        if known or (node.domain, node.op_type) in self.functions:
-            return
-        if not has_definition(node.op_type, domain, opsets.get(domain, opsets.get("", 1))):
-            raise Refused(f"{brief(key)} is not supported")
 
     def apply(
         self,
@@ -317,6 +278,47 @@ def read_onnx(
         if not forced:
             return found
         fixed |= forced
+
+
+def bounded(proto: Any, name: str) -> None:
+    """Refuse a graph of which everything would take very long."""
+    for what, items, most in (
+        ("nodes", proto.node, ONNX_NODES),
+        ("inputs", proto.input, ONNX_NODES),
+        ("outputs", proto.output, MOST_INPUTS),
+    ):
+        if len(items) > most:
+            raise ImportFailure(f"{name} has {len(items):,} {what}; at most {most:,} can be read")
+
+
+def sources(graph: Graph, unknown: Iterable[Wire], inputs: Mapping[str, str]) -> list[str]:
+    """The inputs that unknown values depend on."""
+    reached = {wire.value.node for wire in unknown if wire.value is not None}
+    for node in reversed(list(graph)):
+        if node.name in reached:
+            reached.update(value.node for value in graph.wires_of(node.name).values())
+    return [name for name, ours in inputs.items() if ours in reached]
+
+
+def stored(importer: Importer, array: Array | None, tensor: Any) -> Wire | None:
+    """A stored tensor as a constant."""
+    if array is None:
+        return None
+    name = spelled(tensor.name)
+    table = name.startswith("constant/")  # our own writer's name for what is no weight
+    wire = importer.constant(array, "" if table else name)
+    return replace(wire, kind=NARROW.get(tensor.data_type, ""))
+
+
+def require(node: Any, opsets: Mapping[str, int], functions: Container[tuple[str, str]]) -> None:
+    """Refuse an operator that could not be read whatever its inputs."""
+    domain = "" if node.domain == "ai.onnx" else node.domain
+    key = f"{domain}.{node.op_type}" if domain else node.op_type
+    known = key in READERS or key in FUNCTIONS
+    if known or (node.domain, node.op_type) in functions:
+        return
+    if not has_definition(node.op_type, domain, opsets.get(domain, opsets.get("", 1))):
+        raise Refused(f"{brief(key)} is not supported")
 
 
 def forced_sizes(graph: Graph) -> dict[str, int]:

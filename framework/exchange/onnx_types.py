@@ -10,13 +10,14 @@ from collections.abc import Sequence
 import numpy as np
 from onnx import TensorShapeProto, TypeProto, helper
 
+from framework.exchange.rules.wires import NARROW
 from framework.ir.dims import Dim, Shape, Size, Symbols, symbols_of
 from framework.ir.types import DTYPES, TensorType
 
 CODES: dict[str, int] = {
     dtype: int(helper.np_dtype_to_tensor_dtype(np.dtype(dtype))) for dtype in DTYPES
-}
-"""ONNX's number for each of our dtypes."""
+} | {name: code for code, name in NARROW.items()}
+"""ONNX's number for each of our dtypes, and for narrow kinds, which lie between two casts."""
 
 NAMES: dict[int, str] = {code: dtype for dtype, code in CODES.items()}
 """The inverse of `CODES`."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, ClassVar, dataclass_transform
 
 import numpy as np
@@ -48,8 +47,33 @@ PLAIN = How()
 
 _REGISTRY: dict[str, type[Op]] = {}
 
-REGISTRY: Mapping[str, type[Op]] = MappingProxyType(_REGISTRY)
-"""All declared operators by name."""
+_LATER: dict[str, Callable[[], object]] = {}
+
+
+class Registry(Mapping[str, type["Op"]]):
+    """All operators by name; those that are only announced are declared when asked for."""
+
+    def __getitem__(self, name: str) -> type[Op]:
+        if name not in _REGISTRY and name in _LATER:
+            _LATER[name]()
+        return _REGISTRY[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in _REGISTRY or name in _LATER
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys((*_LATER, *_REGISTRY)))
+
+    def __len__(self) -> int:
+        return len(_LATER.keys() | _REGISTRY.keys())
+
+
+REGISTRY = Registry()
+
+
+def announce(name: str, declare: Callable[[], object]) -> None:
+    """Say that calling ``declare`` will declare the operator: importing all takes a while."""
+    _LATER[name] = declare
 
 
 @dataclass(frozen=True)
@@ -394,13 +418,13 @@ def check_declaration(cls: type[Op]) -> None:
 
 def find_op(name: str) -> type[Op]:
     """The operator called ``name``; raises `Mistake` with the nearest name."""
-    if name not in _REGISTRY:
+    if name not in REGISTRY:
         raise Mistake(
             f"there is no operator '{name}'",
-            hint=did_you_mean(name, _REGISTRY),
+            hint=did_you_mean(name, REGISTRY),
             code="unknown-operator",
         )
-    return _REGISTRY[name]
+    return REGISTRY[name]
 
 
 __all__ = [

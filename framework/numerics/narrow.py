@@ -168,11 +168,11 @@ def real(x: Array, kind: Real, saturate: bool) -> Array:
 
 
 def power(x: Array, saturate: bool, mode: str) -> Array:
-    """Powers of two from 2^-127 to 2^127; the sign is dropped."""
-    fraction, exponent = np.frexp(np.abs(x))  # 1/2 <= fraction < 1
+    """Powers of two from 2^-127 to 2^127; what is not positive lies below all of them."""
+    fraction, exponent = np.frexp(x)  # 1/2 <= fraction < 1
     up = {"up": fraction > 0.5, "nearest": fraction >= 0.75, "down": np.zeros(x.shape, bool)}
     exponent = exponent - 1 + up[mode]
-    exponent = np.where(x == 0, -1000, np.where(np.isinf(x), 1000, exponent))
+    exponent = np.where(x <= 0, -1000, np.where(np.isinf(x), 1000, exponent))
     found = np.ldexp(1.0, np.clip(exponent, -127, 127))
     if not saturate:
         found = np.where(np.abs(exponent) > 127, np.nan, found)

@@ -25,7 +25,7 @@ class RoundTo(Op, name="round_to"):
     beyond the largest: the largest with ``saturate``, else infinity, or NaN where there is none
     whole kinds: cut off with ``saturate``, else the lowest bits of the whole part
     bfloat16: infinity, whatever ``saturate`` is
-    float8e8m0: powers of two, in the direction of ``mode``, without sign
+    float8e8m0: powers of two from 2^-127 on, in the direction of ``mode``
     Source: ONNX Cast-25.
     """
 
@@ -82,6 +82,6 @@ class RoundTo(Op, name="round_to"):
         yield cls("bfloat16"), (np.array([1 + 2**-8, 1 + 3 * 2**-8, 1e39]),), [1, 1.015625, np.inf]
         yield cls("float4e2m1"), (np.array([0.25, 2.5, 5.0, 99]),), [0, 2, 4, 6]
         yield cls("float8e8m0"), (np.array([3.0, 4.0, 0.0]),), [4, 4, 2.0**-127]
-        yield cls("float8e8m0", mode="down"), (np.array([3.9, -9.0]),), [2, 8]
+        yield cls("float8e8m0", mode="down"), (np.array([3.9, -9.0]),), [2, 2.0**-127]
         yield cls("int4"), (np.array([-99, 7, 8], "int8"),), [-8, 7, 7]
         yield cls("int4", saturate=False), (np.array([-9, 8, 23], "int8"),), [7, -8, 7]

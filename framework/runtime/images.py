@@ -12,6 +12,7 @@ layout   nchw: [1, C, H, W], or nhwc: [1, H, W, C]
 
 from __future__ import annotations
 
+import logging
 import math
 import struct
 import warnings
@@ -259,6 +260,9 @@ def damage_told() -> Iterator[None]:
     from PIL import UnidentifiedImageError
     from PIL.Image import DecompressionBombError, DecompressionBombWarning
 
+    log = logging.getLogger("PIL")  # without a handler it would write to stderr
+    if not log.handlers:
+        log.addHandler(logging.NullHandler())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", DecompressionBombWarning)

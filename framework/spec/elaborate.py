@@ -210,7 +210,9 @@ class Elaborator:
         fact = f"the result is {format_shape(have)}"
         if len(want) != len(have):
             fact = f"{fact}, not {format_shape(want)}"
-            self.report.add("shape", fact, spec.shape.place, None, frame.notes)
+            hint = f"flatten or reshape further up, or write all {len(have)} axes"
+            hint = hint if len(have) > len(want) else f"the result has {len(have)} axes"
+            self.report.add("shape", fact, spec.shape.place, hint, frame.notes)
             return
         conditions = [Condition("==", a, b, fact) for a, b in zip(have, want, strict=True)]
         self.demands.check(conditions, spec.shape.place, "", frame.notes, (result.plain,))

@@ -62,17 +62,15 @@ def write_round_to(w: Out, op: Any, x: Sent) -> Any:
     if isinstance(kind, Whole) and op.saturate:
         y = w.add("Round", x) if "float" in x.dtype else x
         return w.add("Clip", y, w.scalar(kind.least, x.dtype), w.scalar(kind.most, x.dtype))
-    if w.opset < SINCE.get(op.kind, 19):
-        raise Refused(f"{op.kind} needs operator set {SINCE.get(op.kind, 19)}")
-    code = next(code for code, name in NARROW.items() if name == op.kind)
+    if w.opset < (since := SINCE.get(op.kind, 19)):
+        raise Refused(f"there is no {op.kind} in opset {w.opset}; opset {since} has it")
     how: dict[str, Any] = {}
     if op.kind.startswith("float8"):
         how["saturate"] = int(op.saturate)
     if op.kind == "float8e8m0":
         how["round_mode"] = op.mode
     y = w.cast(x, "int64") if isinstance(kind, Whole) and "float" in x.dtype else x
-    narrow = w.add("Cast", y, to=code, shape=x.shape, **how)
-    return w.add("Cast", narrow, to=x.dtype, shape=x.shape, dtype=x.dtype)
+    return w.cast(w.add("Cast", y, to=op.kind, **how), x.dtype)
 
 
 # ------------------------------------------------------------------ quantization

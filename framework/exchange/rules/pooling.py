@@ -217,8 +217,9 @@ def write_max_unpool(w: Out, op: MaxUnpool, x: Sent, indices: Sent) -> Any:
     if op.within == "tensor" and usual and x.dtype.startswith("float"):
         window = dict(write_window(op.windows(x.rank - 2), (), always=False))
         return w.add("MaxUnpool", x, indices, **window)
-    lead = (product(shape),) if op.within == "tensor" else (*shape[:2], product(shape[2:]))
-    flat = w.ints([-1] if op.within == "tensor" else [0, 0, -1])
+    planes = () if op.within == "tensor" else shape[:2]
+    lead = (*planes, product(shape[len(planes) :]))
+    flat = w.ints([0] * len(planes) + [-1])
     zeros = w.add("Expand", w.scalar(0, x.dtype), w.sizes(lead))
     values, at = w.add("Reshape", x, flat), w.add("Reshape", indices, flat)
     y = w.add("ScatterElements", zeros, at, values, axis=len(lead) - 1)

@@ -95,7 +95,7 @@ def both_biases(w: Out, ih: Sent | None, hh: Sent | None, rows: Array) -> Sent |
 
 def stacked(w: Out, parts: Sequence[Any]) -> Sent | None:
     """The directions on a new first axis."""
-    if any(part is None for part in parts):
+    if None in parts:
         return None
     if all(part.array is not None for part in parts):
         return w.constant(np.stack([part.array for part in parts]))

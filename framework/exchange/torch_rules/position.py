@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import isfinite, isnan
+
 from framework.exchange.torch_rules.registry import Answer, Site, dtype_text, emits, helper
 from framework.ir.dims import Dim, Size
 from framework.ops.relative import edges, slopes
@@ -231,8 +233,8 @@ def spelled(value: object) -> str:
     """Nested numbers as lists."""
     if isinstance(value, tuple):
         return f"[{', '.join(map(spelled, value))}]"
-    if isinstance(value, float) and (value != value or value in (float("inf"), -float("inf"))):
-        return "torch.nan" if value != value else f"{'-' if value < 0 else ''}torch.inf"
+    if isinstance(value, float) and not isfinite(value):
+        return "torch.nan" if isnan(value) else f"{'-' if value < 0 else ''}torch.inf"
     return repr(value)
 
 

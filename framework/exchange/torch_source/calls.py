@@ -39,18 +39,22 @@ class Assembler:
         )
         body = self.bodies[path] = Body(path, block, doc)
         for item in self.items(path):
-            if isinstance(item, Node):
-                self.writer.node(body, item)
-            elif base_of(item[0]) is not None and self.chained(item):
-                self.loop(body, item)
-            else:
-                for copy in item:
-                    self.call(body, copy)
+            self.item(body, item)
         self.add_weights(body)
         self.sort_makes(body)
         self.find_inputs(body)
         body.outputs = tuple(self.outputs(body))
         return body
+
+    def item(self, body: Body, item: Node | list[str]) -> None:
+        """Write a node, a loop over copies in a chain, or the call of each copy."""
+        if isinstance(item, Node):
+            self.writer.node(body, item)
+        elif base_of(item[0]) is not None and self.chained(item):
+            self.loop(body, item)
+        else:
+            for copy in item:
+                self.call(body, copy)
 
     def items(self, path: str) -> Iterator[Node | list[str]]:
         """Nodes, and inner scopes with the copies of one repeat together."""

@@ -187,11 +187,12 @@ def outer(leader: Body, copy: Copy, start: int, stop: int) -> Value:
 def members_of(body: Body, start: int, stop: int) -> set[str]:
     """The attributes that steps read."""
     found: set[str] = set()
-    for step in body.steps[start:stop]:
-        for part in step.code:
-            if isinstance(part, Member | Stored):
-                path = part.path if isinstance(part, Member) else part.name
-                rel = inside(path, body.path) or path
-                found.update(name for name in body.makes if inside(rel, name) is not None)
-                found.update({rel} & set(body.makes))
+    parts = (part for step in body.steps[start:stop] for part in step.code)
+    for part in parts:
+        if isinstance(part, Member | Stored):
+            path = part.path if isinstance(part, Member) else part.name
+            rel = inside(path, body.path) or path
+            found.update(
+                name for name in body.makes if name == rel or inside(rel, name) is not None
+            )
     return found
