@@ -61,6 +61,7 @@ STEPS = (
 def main() -> None:
     """Write the transcript."""
     TARGET.write_text(transcript(), encoding="utf-8")
+    print(f"written: {TARGET.name}")
 
 
 def transcript() -> str:

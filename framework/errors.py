@@ -36,9 +36,7 @@ __all__ = [
 ]
 
 LONGEST_LINE = 200
-CONTROL = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
-)
+CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """What a terminal would obey: control characters, line ends of its own, changes of direction."""
 
 

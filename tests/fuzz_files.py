@@ -6,8 +6,8 @@ The kinds take turns: .safetensors, .npz (stored and compressed), .npy, .pth (zi
 format), pictures in seven formats. Half of the changes are of any bytes; the others change what
 lies behind a checksum or a length (numbers of a header, the pickle, a chunk of a picture) and put
 that right again, so that the damage gets past the first check. A case fails if anything but the
-reader's own error escapes, if it takes more than a second of processor time, or if the process ever needs more
-than 500 MB. Every array that is read is touched whole.
+reader's own error escapes, if it takes more than a second of processor time, or if the process
+ever needs more than 500 MB. Every array that is read is touched whole.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ from typing import Literal
 
 import pytest
 
+import framework.ops  # noqa: F401  (declares the operators)
 from framework.errors import Mistake, ShapeError
 from framework.ir.attributes import Axes, Pad, ShapeAttr, SizeAttr, Sizes, kind_of
 from framework.ir.conditions import Condition
@@ -342,8 +343,8 @@ def test_annotation_gives_the_kind(hint, expected):
 
 def test_attributes_are_the_fields_in_order():
     found = find_op("positional").attributes
-    assert [str(a) for a in found] == ["kind (required)", "length", "base"]
-    assert [a.default for a in found] == [None, None, 10000.0]
+    assert [str(a) for a in found] == ["kind (required)", "length", "base", "resize"]
+    assert [a.default for a in found] == [None, None, 10000.0, "none"]
 
 
 @pytest.mark.parametrize(

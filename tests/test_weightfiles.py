@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
 import os
 import zipfile
@@ -55,26 +53,6 @@ def entry(dtype: str = "F32", shape: object = (1,), offsets: object = (0, 4)) ->
 def npy(header: str, data: bytes = b"") -> bytes:
     text = header.encode("latin-1") + b"\n"
     return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + data
-
-
-def mutants(good: bytes, count: int, seed: int) -> list[bytes]:
-    """Damaged copies: cut off, single bytes changed, pieces removed or doubled."""
-    rng = np.random.default_rng(seed)
-    out = []
-    for case in range(count):
-        at, length = int(rng.integers(len(good))), int(rng.integers(1, 9))
-        body = bytearray(good)
-        if case % 4 == 0:
-            del body[at:]
-        elif case % 4 == 1:
-            del body[at : at + length]
-        elif case % 4 == 2:
-            body[at:at] = body[at : at + length]
-        else:
-            for place in rng.integers(len(good), size=length):
-                body[place] = rng.integers(256)
-        out.append(bytes(body))
-    return out
 
 
 def survives(path: Path, cases: list[bytes]) -> int:
@@ -365,34 +343,8 @@ def test_endings_may_be_in_capitals(tmp_path):
 # damage
 
 
-def test_damaged_safetensors_raise_only_weight_errors(tmp_path):
-    write_safetensors(tmp_path / "w.safetensors", {"a": sample("f4"), "b": sample("?")})
-    cases = mutants((tmp_path / "w.safetensors").read_bytes(), 400, seed=1)
-    assert survives(tmp_path / "w.safetensors", cases) > 300
-
-
-@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
-def test_damaged_npz_raise_only_weight_errors(tmp_path, save):
-    save(tmp_path / "w.npz", a=sample("f4"), b=sample("?"))
-    cases = mutants((tmp_path / "w.npz").read_bytes(), 400, seed=2)
-    assert survives(tmp_path / "w.npz", cases) > 200
-
-
 def test_a_file_cut_off_anywhere_is_refused(tmp_path):
     write_safetensors(tmp_path / "w.safetensors", {"a": sample("u1")})
     whole = (tmp_path / "w.safetensors").read_bytes()
     cases = [whole[:size] for size in range(len(whole))]
     assert survives(tmp_path / "w.safetensors", cases) == len(cases)
-
-
-def test_damaged_npy_raise_only_input_errors(tmp_path):
-    buffer = io.BytesIO()
-    np.save(buffer, sample("f4"))
-    refusals = 0
-    for case in mutants(buffer.getvalue(), 400, seed=3):
-        (tmp_path / "x.npy").write_bytes(case)
-        with contextlib.suppress(InputError):
-            read_npy(tmp_path / "x.npy", InputError)
-            refusals -= 1
-        refusals += 1
-    assert refusals > 200

@@ -24,6 +24,8 @@ from framework.spec.requirements import assume_requirements
 from framework.spec.values import PlacedMistake, Reported, Scope, worth
 from framework.spec.wiring import resolve
 
+MANY = 2_000  # nodes of a model that is not built for its shapes once there are mistakes
+
 
 def build(
     document: Document, report: Report | None = None, settings: Mapping[str, object] | None = None
@@ -82,7 +84,9 @@ class Builder:
         start = self.frame.results.get(inputs[0].name) if len(inputs) == 1 else None
         elaborator = Elaborator(self.graph, self.report, self.demands)
         try:
-            check_count(self.document.main.nodes, self.frame)
+            count = check_count(self.document.main.nodes, self.frame)
+            if count > MANY and self.report.problems:
+                return  # what has been found is enough for so large a model
             last = elaborator.nodes(self.document.main.nodes, start, self.frame)
         except Abandoned:
             return

@@ -27,8 +27,8 @@ MOST_VISITS = 20_000  # entries looked at; what comes later counts as nothing
 Key = tuple[object, ...]
 
 
-def check_count(nodes: Iterable[NodeSpec], frame: Frame) -> None:
-    """Refuse a model of too many nodes; raises a mistake at the node that is one too many."""
+def check_count(nodes: Iterable[NodeSpec], frame: Frame) -> int:
+    """At least so many nodes has a model; raises a mistake at the node that is one too many."""
     counter = Counter()
     total = 0
     for spec in nodes:
@@ -42,6 +42,7 @@ def check_count(nodes: Iterable[NodeSpec], frame: Frame) -> None:
                 hint="repeat fewer nodes",
                 notes=notes,
             )
+    return total
 
 
 class Counter:

@@ -6,6 +6,7 @@ from framework.errors import Mistake
 from framework.ir.conditions import Condition
 from framework.ir.dims import Dim
 from framework.spec.demands import Demands
+from framework.spec.document import Block
 from framework.spec.expressions import Comparison, Expression, ExpressionError
 from framework.spec.frames import Frame
 from framework.spec.report import Report
@@ -71,11 +72,14 @@ def failing(expression: Expression, frame: Frame, report: Report) -> list[Condit
     if value is True:
         return []
     values = frame.scope.values
-    lines = {part.name: part.place.line for part in (*frame.block.args, *frame.block.lets)}
     known = [name for name in expression.mentions if name in values]
     names = [f"{name} = {values[name]}" for name in known]
-    lines = {name: line for name, line in lines.items() if line != expression.place.line}
-    declared = [f"{name} is on line {lines[name]}" for name in known if name in lines]
+    lines = declared_on(frame.block)
+    declared = [
+        f"{name} is on line {lines[name]}"
+        for name in known
+        if lines.get(name, expression.place.line) != expression.place.line
+    ]
     notes = [", ".join(declared)] if declared else []
     fact = f"not satisfied: {expression.text}"
     if value is not False:
@@ -83,6 +87,12 @@ def failing(expression: Expression, frame: Frame, report: Report) -> list[Condit
     hint = f"with {', '.join(names)}" if names else None
     report.add("require", fact, expression.place, hint, (*notes, *frame.notes))
     return None
+
+
+def declared_on(block: Block) -> dict[str, int]:
+    """The line of each argument and each name of a block."""
+    lines = {arg.name: arg.place.line for arg in block.args}
+    return lines | {let.name: let.place.line for let in block.lets}
 
 
 def undecided(expression: Expression, frame: Frame) -> list[Condition] | None:
