@@ -1,6 +1,6 @@
-"""Writes first_model.md: somebody's first network, three mistakes, and what the commands say.
+"""Prints first_model.md: somebody's first network, three mistakes, and what the commands say.
 
-    python examples/first_model.py
+    python examples/first_model.py > examples/first_model.md
 
 The commands are really run; a test holds that the transcript is what they print now.
 """
@@ -59,9 +59,8 @@ STEPS = (
 
 
 def main() -> None:
-    """Write the transcript."""
-    TARGET.write_text(transcript(), encoding="utf-8")
-    print(f"written: {TARGET.name}")
+    """Print the transcript."""
+    print(transcript(), end="")
 
 
 def transcript() -> str:
@@ -71,7 +70,7 @@ def transcript() -> str:
         text = FIRST
         parts = [
             "# A first model, with three mistakes",
-            "Written by `python examples/first_model.py`, which runs these commands.",
+            "Printed by `python examples/first_model.py`, which runs these commands.",
             f"README's five minutes are over; this is a first try, saved as `{FILE}`:",
             fenced(text, "yaml"),
             command(folder, text, f"check {FILE}"),
