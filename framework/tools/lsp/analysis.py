@@ -10,6 +10,7 @@ from framework.api.read import read
 from framework.errors import FrameworkError, Place, Problem, Source, SpecError
 from framework.ir.graph import Graph, Node
 from framework.ir.op import REGISTRY
+from framework.passes.suspicious import suspicious
 from framework.source import read_yaml
 from framework.tools.lsp.context import Context
 from framework.tools.lsp.occurrences import Index, Occurrence, index
@@ -44,6 +45,8 @@ def analyse(text: str, path: Path | None) -> Analysis:
         found.problems = error.problems
     except FrameworkError as error:
         found.problems = (Problem("file", str(error)),)
+    if found.graph is not None:
+        found.problems = tuple(suspicious(found.graph))
     return found
 
 
