@@ -445,5 +445,5 @@ def test_a_missing_package_is_named_with_its_cure(cli, monkeypatch):
     monkeypatch.setattr(export_module, "find_spec", lambda name: None)
     assert cli("export", "tiny.yaml") == (2, "", (
         "error: writing .onnx needs the package onnx, which is not installed\n"
-        "  hint: pip install onnx, or framework[onnx]\n"
+        "  hint: pip install onnx\n"
     ))  # fmt: skip

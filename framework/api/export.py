@@ -71,7 +71,7 @@ def checked_format(file: Path) -> Format:
     if not file.parent.is_dir():
         raise InputError(f"there is no folder '{file.parent}' for '{file.name}'")
     if format_.package is not None and find_spec(format_.package) is None:
-        cure = f"pip install {format_.package}, or framework[{format_.package}]"
+        cure = f"pip install {format_.package}"
         fact = f"writing {file.suffix} needs the package {format_.package}, which is not installed"
         raise InputError(f"{fact}\n  hint: {cure}")
     return format_

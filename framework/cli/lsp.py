@@ -12,7 +12,7 @@ example:
   framework lsp                            an editor starts this and speaks with it
 
 Neovim: vim.lsp.start({name = 'framework', cmd = {'framework', 'lsp'}})
-Without pygls: pip install 'framework[lsp]'
+Without pygls: pip install pygls
 """
 
 
@@ -28,7 +28,7 @@ def execute(options: Namespace) -> int:
     except ModuleNotFoundError as error:
         if error.name not in ("pygls", "lsprotocol"):
             raise
-        hint = "pip install 'framework[lsp]'"
+        hint = "pip install pygls"
         raise InputError(f"the language server needs pygls\n  hint: {hint}") from None
     serve()
     return 0

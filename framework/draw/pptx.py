@@ -40,7 +40,7 @@ OLD_WIDTH = 720 * EMU  # of the slides that python-pptx's template is made for
 TITLE_ONLY = 5
 EPOCH = datetime(2000, 1, 1)
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
-INSTALL = "writing .pptx needs python-pptx: pip install 'framework[pptx]'"
+INSTALL = "writing .pptx needs python-pptx: pip install python-pptx"
 
 
 def paint(scene: Scene, *, build: bool = False) -> bytes:

@@ -19,6 +19,7 @@ from framework.ir.graph import Graph, Node, Parameter, Value, Wires
 from framework.ir.match import Given
 from framework.ir.op import Array, Inference, Op, find_op
 from framework.ir.types import DTYPES, TensorType
+from framework.ops.constant import nested
 
 SMALL = 64
 """Constants of at most this many whole numbers, or one number, are written into the model."""
@@ -231,39 +232,38 @@ def identifier(name: str) -> str:
 def sorted_arguments(
     cls: type[Op], wires: Sequence[Wire | None], rest: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Wires by port and attributes by name."""
-    tensors = cls.ports.tensors
-    ports: dict[str, Any] = {}
-    if tensors and tensors[0].variadic:
-        ports[tensors[0].name] = tuple(wire for wire in wires if wire is not None)
-    elif len(wires) > len(tensors):
-        raise Mistake(f"{cls.name} takes {len(tensors)} inputs, got {len(wires)}")
-    else:
-        ports |= {port.name: wire for port, wire in zip(tensors, wires, strict=False)}
+    """Wires by port and attributes by name; a port that is None is not connected."""
+    ports = in_order(cls, wires)
     declared = {attribute.name: attribute for attribute in cls.attributes}
     slots = {port.name for port in cls.ports.inputs}
     values: dict[str, Any] = {}
     for name, value in rest.items():
-        if name in slots and (isinstance(value, Wire) or value is None) and name not in declared:
-            ports[name] = value
-        elif name in slots and isinstance(value, Wire):
-            ports[name] = value
-            values.setdefault(name, True)
-        elif name in declared:
-            values[name] = chosen(frozen(value, declared[name]), declared[name])
-        elif name not in slots:
+        if name not in slots and name not in declared:
             hint = did_you_mean(name, [*declared, *slots])
             raise Mistake(f"{cls.name} has no attribute or input '{name}'", hint=hint)
-    return {port: wire for port, wire in ports.items() if wire is not None}, with_flags(
-        cls, values, ports
-    )
+        if name in slots and (isinstance(value, Wire) or name not in declared):
+            ports[name] = value
+        else:
+            values[name] = chosen(frozen(value, declared[name]), declared[name])
+    connected = {port: wire for port, wire in ports.items() if wire is not None}
+    return connected, with_flags(cls, values, connected)
+
+
+def in_order(cls: type[Op], wires: Sequence[Wire | None]) -> dict[str, Any]:
+    """Wires go to the tensor ports in order; at a variadic port all of them."""
+    tensors = cls.ports.tensors
+    if tensors and tensors[0].variadic:
+        return {tensors[0].name: tuple(wire for wire in wires if wire is not None)}
+    if len(wires) > len(tensors):
+        raise Mistake(f"{cls.name} takes {len(tensors)} inputs, got {len(wires)}")
+    return {port.name: wire for port, wire in zip(tensors, wires, strict=False)}
 
 
 def with_flags(cls: type[Op], values: dict[str, Any], ports: Mapping[str, Any]) -> dict[str, Any]:
     """An optional slot that shares its name with a flag sets the flag."""
     for slot in cls.ports.slots:
         if slot.optional and slot.name in cls.fields:
-            values[slot.name] = ports.get(slot.name) is not None
+            values[slot.name] = slot.name in ports
     return values
 
 
@@ -302,15 +302,6 @@ def trimmed(contents: list[Any]) -> list[Any]:
     while contents and contents[-1] is None:
         contents.pop()
     return contents
-
-
-def nested(array: Array) -> Any:
-    """An array as nested tuples of Python's numbers."""
-
-    def tuples(item: Any) -> Any:
-        return tuple(map(tuples, item)) if isinstance(item, list) else item
-
-    return tuples(array.tolist())
 
 
 def read_only(array: Array) -> Array:

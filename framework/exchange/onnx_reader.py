@@ -25,13 +25,13 @@ from framework.exchange.onnx_scope import (
     with_kinds,
 )
 from framework.exchange.onnx_tensor import sparse_array, tensor_array
-from framework.exchange.pruning import pruned
 from framework.exchange.rules import READERS
 from framework.exchange.rules.registry import Call, Result
 from framework.exchange.rules.wires import NARROW, Refused, Unknown, Wire
 from framework.ir.dims import Size, exact_quotient, symbols_of
 from framework.ir.graph import Graph
 from framework.ir.op import Array
+from framework.ir.prune import prune
 from framework.limits import ONNX_NODES, ONNX_OPENED
 
 OLDEST = 1
@@ -95,7 +95,7 @@ class Reader:
         if self.troubles:
             text = report(self.file.name, self.troubles)
             raise ImportFailure(text, sources(self.graph, self.unknown, inputs))
-        graph = pruned(self.graph)
+        graph = prune(self.graph)
         stored_names = {name: self.importer.weights[name] for name in graph.parameters}
         return Imported(graph, stored_names, inputs, outputs)
 
@@ -293,10 +293,7 @@ def bounded(proto: Any, name: str) -> None:
 
 def sources(graph: Graph, unknown: Iterable[Wire], inputs: Mapping[str, str]) -> list[str]:
     """The inputs that unknown values depend on."""
-    reached = {wire.value.node for wire in unknown if wire.value is not None}
-    for node in reversed(list(graph)):
-        if node.name in reached:
-            reached.update(value.node for value in graph.wires_of(node.name).values())
+    reached = graph.needed_by(wire.value for wire in unknown if wire.value is not None)
     return [name for name, ours in inputs.items() if ours in reached]
 
 

@@ -150,14 +150,8 @@ def checked_opset(opset: int | None) -> int:
 
 def needed(graph: Graph) -> Iterator[Node]:
     """The nodes that the outputs need, in order, and all inputs."""
-    wanted = {value.node for value in graph.outputs.values()}
-    todo = list(wanted)
-    while todo:
-        for value in graph.wires_of(todo.pop()).values():
-            if value.node not in wanted:
-                wanted.add(value.node)
-                todo.append(value.node)
-    return (node for node in graph if node.name in wanted or node.name in graph.inputs)
+    wanted = graph.needed_by(graph.outputs.values()) | set(graph.inputs)
+    return (node for node in graph if node.name in wanted)
 
 
 class GraphSending:

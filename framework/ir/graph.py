@@ -209,6 +209,14 @@ class Graph:
         """Names of the nodes that read a result of this one, each once, in order."""
         return list(dict.fromkeys(target for _, target in self.nx.out_edges(name)))
 
+    def needed_by(self, values: Iterable[Value]) -> set[str]:
+        """Names of the nodes that these values depend on, their own included."""
+        names = {value.node for value in values}
+        for name in reversed(self._nodes):
+            if name in names:
+                names.update(value.node for value in self.wires_of(name).values())
+        return names
+
     def order(self) -> list[Node]:
         """The nodes, each after everything that it reads."""
         return [self._nodes[name] for name in nx.topological_sort(self.nx)]

@@ -110,13 +110,8 @@ class Columns:
         """Bytes that all workers need."""
         return self.size * min(self.team.threads, len(self.tasks))
 
-    def layout(self, weight: Array) -> Array:
-        """[o, c/groups, kh, kw] -> [o, kh kw c/groups]."""
-        moved = weight.transpose(0, 2, 3, 1)
-        return np.ascontiguousarray(moved).reshape(len(weight), -1)
-
     def run(self, x: Array, weight: Array, finish: Finish, out: Array, scratch: Array) -> None:
-        """Convolve with a weight laid out by `layout`."""
+        """Convolve with a weight laid out by `filters.channels_last`."""
 
         def task(number: int) -> None:
             image, group, rows = self.tasks[number]

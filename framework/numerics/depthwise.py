@@ -97,13 +97,8 @@ class Depthwise:
         """Bytes that all workers need."""
         return self.size * min(self.team.threads, len(self.tasks))
 
-    def layout(self, weight: Array) -> Array:
-        """[c, 1, kh, kw] -> [kh, kw, c], as often as there are columns in a run."""
-        moved = weight[:, 0].transpose(1, 2, 0)
-        return np.ascontiguousarray(np.tile(moved, (1, 1, self.together)))
-
     def run(self, x: Array, weight: Array, finish: Finish, out: Array, scratch: Array) -> None:
-        """Convolve with a weight laid out by `layout`."""
+        """Convolve with a weight laid out by `filters.repeated`."""
 
         def task(number: int) -> None:
             image, channels, rows = self.tasks[number]

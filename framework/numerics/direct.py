@@ -66,12 +66,8 @@ class Direct:
         """Bytes that all workers need."""
         return self.size * min(self.team.threads, len(self.tasks))
 
-    def layout(self, weight: Array) -> Array:
-        """[o, c, 1, 1] -> [o, c]."""
-        return np.ascontiguousarray(weight.reshape(len(weight), -1))
-
     def run(self, x: Array, weight: Array, finish: Finish, out: Array, scratch: Array) -> None:
-        """Convolve with a weight laid out by `layout`."""
+        """Convolve with a weight laid out by `filters.flat`."""
         down, right = self.shape.windows.stride
 
         def task(number: int) -> None:

@@ -31,10 +31,6 @@ class Planes(Columns):
             (math.prod(shape.windows.kernel) * shape.inner, rows * shape.y[3]),
         )
 
-    def layout(self, weight: Array) -> Array:
-        """[o, c/groups, kh, kw] -> [o, c/groups kh kw]."""
-        return np.ascontiguousarray(weight.reshape(len(weight), -1))
-
     def columns(self, image: Array, rows: slice, bench: Bench) -> Array:
         """[rows columns, c kh kw] of some rows of windows; a view of the transpose."""
         shape, count = self.shape, rows.stop - rows.start

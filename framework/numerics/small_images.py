@@ -44,7 +44,7 @@ class SmallImages(Columns):
         return self.size
 
     def run(self, x: Array, weight: Array, finish: Finish, out: Array, scratch: Array) -> None:
-        """Convolve with a weight laid out by `layout`."""
+        """Convolve with a weight laid out by `filters.channels_last`."""
         shape = self.shape
         parts = shares(shape.filters, self.team.threads, GRAIN)
         with self.team.alone():

@@ -54,10 +54,6 @@ class Spreading:
         """Bytes that all workers need."""
         return self.size * min(self.team.threads, len(self.tasks))
 
-    def layout(self, weight: Array) -> Array:
-        """[c, o, kh, kw] -> [kh kw o, c]."""
-        return np.ascontiguousarray(weight.transpose(2, 3, 1, 0).reshape(-1, len(weight)))
-
     def run(
         self, x: Array, weight: Array, bias: Array | None, *, out: Array, scratch: Array
     ) -> None:

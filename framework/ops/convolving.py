@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from framework.ir.kernel import How, Kernel
 from framework.ir.op import Array
@@ -12,6 +13,7 @@ from framework.ir.types import TensorType, fixed_size
 from framework.numerics.columns import Columns, Geometry
 from framework.numerics.depthwise import Depthwise
 from framework.numerics.direct import Direct
+from framework.numerics.filters import channels_last, flat, repeated, taps_first
 from framework.numerics.planes import Planes
 from framework.numerics.small_images import MOST_POSITIONS, SmallImages
 from framework.numerics.spreading import Spreading
@@ -59,7 +61,7 @@ def conv_kernel(
         finish = Finish(bias, None if addend is None else image(addend), curve)
         algorithm.run(image(x), weight, finish, image(out), scratch)
 
-    layouts = {2: lambda weight: layout(image(weight))}
+    layouts = {2: partial(of_image, layout)}
     return Kernel(run, (output,), algorithm.scratch, layouts=layouts, algorithm=name)
 
 
@@ -96,6 +98,11 @@ def images(type_: TensorType) -> tuple[int, int, int, int]:
     return b, c, h, w
 
 
+def of_image(layout: Callable[[Array], Array], weight: Array) -> Array:
+    """The filters of an image laid out; a signal's are those of an image of one row."""
+    return layout(image(weight))
+
+
 def image(x: Array) -> Array:
     """A view of [b, c, n] as [b, c, 1, n]."""
     return x if x.ndim == 4 else x[:, :, None]
@@ -106,21 +113,21 @@ def chosen(shape: Geometry, how: How) -> tuple[str, Algorithm, Callable[[Array],
     windows, team = shape.windows, how.team
     if max(windows.kernel) == 1 and shape.groups == 1 and not any(map(any, windows.pads)):
         direct = Direct(shape, team)
-        return "direct product", direct, direct.layout
+        return "direct product", direct, flat
     if shape.inner == shape.filters == 1:
         depthwise = Depthwise(shape, team)
-        return "depthwise tiles", depthwise, depthwise.layout
+        return "depthwise tiles", depthwise, partial(repeated, times=depthwise.together)
     if few_positions(shape):
         small = SmallImages(shape, team)
-        return "filters shared", small, small.layout
+        return "filters shared", small, channels_last
     if suits_winograd(shape) and not is_medium(shape):
         m = edge(shape, how)
         before = (windows.pads[0][0], windows.pads[1][0])
         tiles = Winograd(shape.x, shape.y, before, m, team)
-        return f"winograd f{m}", tiles, lambda weight: transformed(weight, m)
-    by_planes = shape.inner < FEW_CHANNELS or suits_winograd(shape)
-    columns = (Planes if by_planes else Columns)(shape, team)
-    return "column tiles", columns, columns.layout
+        return f"winograd f{m}", tiles, partial(transformed, m=m)
+    if shape.inner < FEW_CHANNELS or suits_winograd(shape):
+        return "column tiles", Planes(shape, team), flat
+    return "column tiles", Columns(shape, team), channels_last
 
 
 def few_positions(shape: Geometry) -> bool:
@@ -164,5 +171,5 @@ def spread_kernel(
     if not beside or padded or output.shape[2:] != whole:
         return None
     tiles = Spreading(shape, images(output)[1], kernel, how.team)
-    layouts = {1: tiles.layout}
+    layouts = {1: taps_first}
     return Kernel(tiles.run, (output,), tiles.scratch, layouts=layouts, algorithm="taps in place")

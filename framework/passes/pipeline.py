@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 from framework.errors import InputError, did_you_mean
 from framework.ir.graph import Graph
+from framework.ir.prune import prune
 from framework.passes.fold import fold
 from framework.passes.fuse import fuse
 from framework.passes.merge import merge
 from framework.passes.norms import fold_norms
 from framework.passes.open import open_composites
-from framework.passes.prune import prune
 from framework.passes.share import share
 
 Pass = Callable[[Graph], Graph]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from framework.ir.graph import Graph, Node, Parameter, Value
-from framework.passes.prune import prune
+from framework.ir.prune import prune
 from framework.passes.rewrite import Rewriter
 
 

@@ -386,13 +386,8 @@ def last_uses(calls: Sequence[Call]) -> dict[int, int]:
 
 def needed(graph: Graph, wanted: Iterable[Value]) -> list[Node]:
     """The nodes that these values depend on, inputs left out, each after what it reads."""
-    names = {value.node for value in wanted}
-    found: list[Node] = []
-    for node in reversed(list(graph)):
-        if node.name in names and not isinstance(node.op, Input):
-            found.append(node)
-            names.update(value.node for value in graph.wires_of(node.name).values())
-    return found[::-1]
+    names = graph.needed_by(wanted)
+    return [node for node in graph if node.name in names and not isinstance(node.op, Input)]
 
 
 def readers(graph: Graph, nodes: Iterable[Node], wanted: Iterable[Value]) -> set[Value]:
@@ -415,9 +410,8 @@ def bytes_of(type_: TensorType | None) -> int:
 
 
 def layout_key(function: Any) -> tuple[object, ...]:
-    """Equal for functions that lay out in the same way."""
-    if isinstance(function, partial):
-        rest = tuple(sorted(function.keywords.items()))
-        return (function.func.__module__, function.func.__qualname__, function.args, rest)
-    closed = getattr(function, "__closure__", None)
-    return (function,) if closed else (function.__module__, function.__qualname__)
+    """Equal for functions that lay out in the same way, whichever plan they are made for."""
+    if not isinstance(function, partial):
+        return (function,)
+    given = tuple(layout_key(each) if callable(each) else each for each in function.args)
+    return (function.func, given, tuple(sorted(function.keywords.items())))

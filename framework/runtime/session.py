@@ -22,7 +22,7 @@ from framework.numerics.team import Team, cores, limit_blas
 from framework.runtime.binding import bind
 from framework.runtime.execute import Program, Progress, Store, execute, run_call
 from framework.runtime.finite import watch_finite
-from framework.runtime.plan import Plan
+from framework.runtime.plan import Call, Plan
 from framework.runtime.planner import make_plan
 from framework.runtime.weights import check_weights
 
@@ -99,7 +99,16 @@ class Session:
             if len(self._programs) >= MOST_PLANS:
                 del self._programs[next(iter(self._programs))]
             self._programs[key] = Program(plan)
+            self._forget()
         return self._programs[key]
+
+    def _forget(self) -> None:
+        """Drop the constants that no plan uses any more."""
+        used: set[object] = set()
+        for program in self._programs.values():
+            used.update(laid.key for laid in program.plan.laid.values())
+            used.update(key for call in program.plan.prologue for key in keys_of(call))
+        self._constants = {key: a for key, a in self._constants.items() if key in used}
 
     def _lean(self, keep: Mapping[str, Value]) -> tuple[Graph, dict[str, Value]]:
         """The graph to plan, and where in it the kept values are."""
@@ -180,9 +189,9 @@ class Session:
             store[slot] = self._constants[laid.key]
         return store
 
-    def _constant(self, call: Any, store: Store) -> None:
+    def _constant(self, call: Call, store: Store) -> None:
         """The results of a call that no input reaches, computed once."""
-        keys = [(call.node.name, number, str(t)) for number, t in enumerate(call.types)]
+        keys = keys_of(call)
         if any(key not in self._constants for key in keys):
             arguments = [
                 store[s] if isinstance(s, int) else tuple(store[one] for one in s)
@@ -192,6 +201,11 @@ class Session:
                 self._constants[key] = array
         for slot, key in zip(call.outputs, keys, strict=True):
             store[slot] = self._constants[key]
+
+
+def keys_of(call: Call) -> list[tuple[str, int, str]]:
+    """What the results of a call that no input reaches are known by."""
+    return [(call.node.name, number, str(type_)) for number, type_ in enumerate(call.types)]
 
 
 def taken(store: Store, slots: Mapping[str, int], foreign: Iterable[Array]) -> dict[str, Array]:

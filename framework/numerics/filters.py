@@ -1,0 +1,30 @@
+"""How the filters of a convolution are laid out for each algorithm, once for all runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+def flat(weight: Array) -> Array:
+    """[o, c, kh, kw] -> [o, c kh kw]."""
+    return np.ascontiguousarray(weight.reshape(len(weight), -1))
+
+
+def channels_last(weight: Array) -> Array:
+    """[o, c, kh, kw] -> [o, kh kw c]."""
+    return flat(weight.transpose(0, 2, 3, 1))
+
+
+def taps_first(weight: Array) -> Array:
+    """[c, o, kh, kw] of a transposed convolution -> [kh kw o, c]."""
+    return np.ascontiguousarray(weight.transpose(2, 3, 1, 0).reshape(-1, len(weight)))
+
+
+def repeated(weight: Array, times: int) -> Array:
+    """[c, 1, kh, kw] of a depthwise convolution -> [kh, kw, c], so often one after another."""
+    return np.ascontiguousarray(np.tile(weight[:, 0].transpose(1, 2, 0), (1, 1, times)))
