@@ -18,6 +18,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 
 __all__ = [
     "FrameworkError",
@@ -204,6 +205,16 @@ def columns(character: str) -> int:
     if unicodedata.combining(character):
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def require(package: str, purpose: str, *, install: str = "") -> None:
+    """Raise InputError if a package that is no dependency is missing, with how to get it.
+
+    ``install`` is its name in the registry, where that differs.
+    """
+    if find_spec(package) is None:
+        hint = f"pip install {install or package}"
+        raise InputError(f"{purpose} needs the package {package}\n  hint: {hint}")
 
 
 def nearest(word: object, options: Iterable[str]) -> str | None:

@@ -15,6 +15,7 @@ PROBLEMS: Final = 100
 INTEGER_BITS: Final = 64
 
 EXPRESSION_LENGTH: Final = 200
+EQUATION_LENGTH: Final = 1_000
 EXPRESSION_DEPTH: Final = 100
 EXPRESSION_DIGITS: Final = 15
 LARGEST_NUMBER: Final = 10**18
@@ -51,9 +52,10 @@ IMAGE_SIDE: Final = 16_384
 
 ONNX_BYTES: Final = 1 << 31  # what one protobuf message can hold
 ONNX_NODES: Final = 200_000
-ONNX_OPENED: Final = 30_000
+ONNX_OPENED: Final = 20_000
 ONNX_DEPTH: Final = 24
 ONNX_ELEMENTS: Final = 1 << 30
+ONNX_TEXT: Final = 100_000
 
 FIGURE_NODES: Final = 20_000
 FIGURE_PIXELS: Final = 100_000_000
@@ -75,6 +77,7 @@ LIMITS: Final = (
     Limit("model file", "mistakes before reading is given up", PROBLEMS),
     Limit("model file", "whole number", INTEGER_BITS, "bits"),
     Limit("expression", "length", EXPRESSION_LENGTH, "characters"),
+    Limit("expression", "length of an equation of einsum", EQUATION_LENGTH, "characters"),
     Limit("expression", "nesting", EXPRESSION_DEPTH, "levels"),
     Limit("expression", "digits of a number", EXPRESSION_DIGITS),
     Limit("expression", "magnitude of a result", LARGEST_NUMBER),
@@ -108,6 +111,7 @@ LIMITS: Final = (
     Limit("ONNX file", "nodes of opened loops and functions", ONNX_OPENED),
     Limit("ONNX file", "graphs within graphs", ONNX_DEPTH, "levels"),
     Limit("ONNX file", "elements of a tensor", ONNX_ELEMENTS),
+    Limit("ONNX file", "text of an attribute", ONNX_TEXT, "bytes"),
     Limit("figure", "nodes", FIGURE_NODES),
     Limit("figure", "size of a .png", FIGURE_PIXELS, "pixels"),
 )

@@ -76,3 +76,10 @@ def test_a_repeat_of_a_billion_is_refused_at_once():
     problems = found(f"{HEAD}nodes: [{{relu: , repeat: 1000000000}}]")
     assert problems == ["4:26 repeat must be from 0 to 100,000, not 1,000,000,000"]
     assert time.perf_counter() - begin < 0.5
+
+
+def test_an_equation_of_a_megabyte_is_not_read():
+    equation = "ij," * 400_000
+    text = f"format: 1\ninputs: {{x: [2, 3]}}\nnodes: [{{einsum: '{equation}', in: [x, x]}}]\n"
+    fact = "the equation of einsum has 1,200,000 characters; at most 1,000"
+    assert [problem.partition(" ")[2] for problem in found(text)] == [fact]

@@ -6,11 +6,10 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO
 
-from framework.errors import InputError, RunError
+from framework.errors import InputError, RunError, require
 from framework.exchange import FORMATS, Format
 from framework.ir.graph import Graph
 from framework.ir.op import Array
@@ -70,10 +69,8 @@ def checked_format(file: Path) -> Format:
         raise InputError(f"{file}: is a folder\n  hint: name a file in it")
     if not file.parent.is_dir():
         raise InputError(f"there is no folder '{file.parent}' for '{file.name}'")
-    if format_.package is not None and find_spec(format_.package) is None:
-        cure = f"pip install {format_.package}"
-        fact = f"writing {file.suffix} needs the package {format_.package}, which is not installed"
-        raise InputError(f"{fact}\n  hint: {cure}")
+    if format_.package is not None:
+        require(format_.package, f"writing {file.suffix}")
     return format_
 
 

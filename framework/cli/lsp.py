@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 
 from framework.cli.parsing import Parser
-from framework.errors import InputError
+from framework.errors import require
 
 EXAMPLES = """\
 example:
@@ -23,12 +23,8 @@ def configure(parser: Parser) -> None:
 
 def execute(options: Namespace) -> int:
     """Serve until the editor ends it."""
-    try:
-        from framework.tools.lsp.server import serve
-    except ModuleNotFoundError as error:
-        if error.name not in ("pygls", "lsprotocol"):
-            raise
-        hint = "pip install pygls"
-        raise InputError(f"the language server needs pygls\n  hint: {hint}") from None
+    require("pygls", "the language server")
+    from framework.tools.lsp.server import serve
+
     serve()
     return 0

@@ -30,7 +30,7 @@ from framework.draw.nesting import Nesting
 from framework.draw.parts import fitted, outlines, radius
 from framework.draw.scene import Box, Curve, Frame, Scene, Shape, Text
 from framework.draw.sites import geometry_with
-from framework.errors import InputError
+from framework.errors import require
 
 if TYPE_CHECKING:
     from pptx.presentation import Presentation
@@ -40,7 +40,6 @@ OLD_WIDTH = 720 * EMU  # of the slides that python-pptx's template is made for
 TITLE_ONLY = 5
 EPOCH = datetime(2000, 1, 1)
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
-INSTALL = "writing .pptx needs python-pptx: pip install python-pptx"
 
 
 def paint(scene: Scene, *, build: bool = False) -> bytes:
@@ -48,10 +47,9 @@ def paint(scene: Scene, *, build: bool = False) -> bytes:
 
     Equal scenes give equal bytes. Raises InputError if python-pptx is not installed.
     """
-    try:
-        from pptx import Presentation as new
-    except ImportError:
-        raise InputError(INSTALL) from None
+    require("pptx", "writing .pptx", install="python-pptx")
+    from pptx import Presentation as new
+
     presentation = new()
     widen(presentation)
     for step in range(scene.steps if build else 1):

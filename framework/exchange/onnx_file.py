@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from framework.errors import InputError
+from framework.errors import InputError, require
 from framework.limits import ONNX_BYTES
 
 
@@ -31,6 +31,7 @@ class OnnxFile:
 def open_onnx(path: str | os.PathLike[str]) -> OnnxFile:
     """Read a file; raises `InputError` for one that is missing, too large, or no ONNX model."""
     file = Path(path)
+    require("onnx", "reading .onnx")
     try:
         if not file.is_file() and file.exists():
             raise InputError(f"{path} is no file")

@@ -13,7 +13,7 @@ from framework.exchange.onnx_report import brief
 from framework.exchange.onnx_tensor import tensor_array
 from framework.exchange.rules.registry import Call
 from framework.exchange.rules.wires import NARROW, Refused, Wire
-from framework.limits import ONNX_DEPTH
+from framework.limits import ONNX_DEPTH, ONNX_TEXT
 from framework.numerics.narrow import wider
 
 LONGEST_LABEL = 4096
@@ -50,6 +50,10 @@ class Env:
 
 def attribute(item: Any, folder: Path | None) -> Any:
     """The value of an attribute as Python's; graphs stay as they are."""
+    if len(item.s) > ONNX_TEXT:
+        raise Refused(
+            f"the attribute {brief(item.name)} has {len(item.s):,} bytes; at most {ONNX_TEXT:,}"
+        )
     match item.type:
         case 1:
             return short(item.f)

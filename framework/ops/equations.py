@@ -10,6 +10,7 @@ from functools import lru_cache
 from string import ascii_letters
 
 from framework.errors import Mistake
+from framework.limits import EQUATION_LENGTH
 
 NAME = re.compile(r"[A-Za-z_]\w*|\.\.\.")
 LETTER = re.compile(r"[A-Za-z]|\.\.\.")
@@ -38,6 +39,10 @@ class Equation:
         >>> Equation.parse("ij,jk").output
         ('i', 'k')
         """
+        if len(text) > EQUATION_LENGTH:
+            raise Mistake(
+                f"the equation of einsum has {len(text):,} characters; at most {EQUATION_LENGTH:,}"
+            )
         left, arrow, right = text.partition("->")
         sides = [part.split() for part in [*left.split(","), right]]
         spaced = any(len(side) > 1 for side in sides)

@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from framework.errors import require
+
 FOLDERS = ("simple", "pytorch-operator", "pytorch-converted", "light")
 
 
@@ -44,7 +46,8 @@ class Case:
 
 
 def collect() -> list[Case]:
-    """All cases: generated ones first, then those of each folder."""
+    """All cases: generated ones first, then those of each folder; InputError without onnx."""
+    require("onnx", "conformance")
     return [*node_cases(), *(case for suite in FOLDERS for case in folder_cases(suite))]
 
 

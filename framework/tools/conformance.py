@@ -20,7 +20,7 @@ from framework.ir.dims import Dim, Size, substitute
 from framework.ir.types import DTYPES
 from framework.runtime.session import Session
 from framework.tools.cases import Case, collect
-from framework.tools.skips import reason
+from framework.tools.skips import BY_DEFINITION, reason
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -103,7 +103,10 @@ def attempt(function: Callable[..., None], *values: Any) -> str:
 
 
 def check_values(case: Case, model: Any, data: Sequence[Any]) -> dict[str, Array]:
-    """Raise `Mismatch` where a result differs; returns the inputs that had to be known."""
+    """Raise `Mismatch` where a result differs; returns the inputs that had to be known.
+
+    The definitions of the operators are judged, and the prepared kernels as well.
+    """
     known: dict[str, Array] = {}
     for inputs, outputs in data:
         given = dict(zip(input_names(model), map(wide, inputs), strict=False))
@@ -113,12 +116,11 @@ def check_values(case: Case, model: Any, data: Sequence[Any]) -> dict[str, Array
         free = {
             imported.inputs[name]: array for name, array in given.items() if name in imported.inputs
         }
-        # by the definitions, which tests hold the fast kernels to: the weights of the whole
-        # networks are all equal, so that one rounding before the last softmax decides all
-        result = Session(imported.graph, imported.weights, fast=False).run(free)
         names = [item.name for item in model.graph.output]
-        for name, expected in zip(names, outputs, strict=False):
-            compare(name, result.outputs[imported.outputs[name]], expected, case)
+        for fast in (False,) if case.name in BY_DEFINITION else (False, True):
+            result = Session(imported.graph, imported.weights, fast=fast).run(free)
+            for name, expected in zip(names, outputs, strict=False):
+                compare(name, result.outputs[imported.outputs[name]], expected, case)
     return known
 
 
