@@ -81,5 +81,5 @@ def test_a_repeat_of_a_billion_is_refused_at_once():
 def test_an_equation_of_a_megabyte_is_not_read():
     equation = "ij," * 400_000
     text = f"format: 1\ninputs: {{x: [2, 3]}}\nnodes: [{{einsum: '{equation}', in: [x, x]}}]\n"
-    fact = "the equation of einsum has 1,200,000 characters; at most 1,000"
+    fact = "einsum: the equation has 1,200,000 characters; at most 1,000"
     assert [problem.partition(" ")[2] for problem in found(text)] == [fact]

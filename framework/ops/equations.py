@@ -41,7 +41,7 @@ class Equation:
         """
         if len(text) > EQUATION_LENGTH:
             raise Mistake(
-                f"the equation of einsum has {len(text):,} characters; at most {EQUATION_LENGTH:,}"
+                f"the equation has {len(text):,} characters; at most {EQUATION_LENGTH:,}"
             )
         left, arrow, right = text.partition("->")
         sides = [part.split() for part in [*left.split(","), right]]
