@@ -40,9 +40,7 @@ class Equation:
         ('i', 'k')
         """
         if len(text) > EQUATION_LENGTH:
-            raise Mistake(
-                f"the equation has {len(text):,} characters; at most {EQUATION_LENGTH:,}"
-            )
+            raise Mistake(f"the equation has {len(text):,} characters; at most {EQUATION_LENGTH:,}")
         left, arrow, right = text.partition("->")
         sides = [part.split() for part in [*left.split(","), right]]
         spaced = any(len(side) > 1 for side in sides)
