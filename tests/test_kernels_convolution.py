@@ -96,6 +96,29 @@ def test_any_convolution_agrees_with_its_definition(case, how, batch):
     check(op, convolution(op, size, channels, batch=batch), how)
 
 
+@settings(max_examples=40, deadline=None)
+@given(
+    st.tuples(st.integers(1, 60), st.integers(20, 150)), st.integers(1, 9), st.integers(1, 3),
+    st.integers(1, 3), st.integers(0, 4), st.sampled_from(HOWS), st.integers(1, 2),
+)  # fmt: skip
+def test_depthwise_convolutions_of_wide_images_agree(
+    size, kernel, stride, dilation, pad, how, batch
+):
+    span = dilation * (kernel - 1) + 1
+    size = tuple(max(n, span - 2 * pad) for n in size)
+    op = Conv(
+        out=3, kernel=kernel, stride=stride, dilation=dilation, pad=min(pad, span - 1), groups=3
+    )
+    if min(size) + 2 * op.pad >= span:
+        assert check(op, convolution(op, size, 3, batch=batch), how) == "banded matrices"
+
+
+@each_how
+def test_depthwise_convolutions_of_large_images_agree(how):
+    op = Conv(out=40, kernel=3, stride=2, pad=1, groups=40)
+    check(op, convolution(op, (300, 410), 40), how)
+
+
 @settings(max_examples=30, deadline=None)
 @given(
     st.tuples(*[st.integers(1, 37)] * 2), st.tuples(*[st.integers(16, 70)] * 2),
@@ -124,8 +147,8 @@ def test_winograd_of_an_image_in_many_blocks_agrees(how):
         (Conv(out=300, kernel=1, stride=2), (7, 9), 20, "direct product"),
         (Conv(out=16, kernel=7, stride=2, pad=3), (96, 90), 3, "column tiles"),
         (Conv(out=24, kernel=3, stride=2, pad=1), (64, 64), 40, "column tiles"),
-        (Conv(out=520, kernel=5, pad=2, groups=520), (9, 7), 520, "depthwise tiles"),
-        (Conv(out=40, kernel=3, pad=1, groups=40), (64, 64), 40, "depthwise tiles"),
+        (Conv(out=520, kernel=5, pad=2, groups=520), (9, 7), 520, "banded matrices"),
+        (Conv(out=40, kernel=3, pad=1, groups=40), (64, 64), 40, "banded matrices"),
         (Conv(out=12, kernel=3, pad=1, groups=4), (30, 31), 8, "column tiles"),
         (Conv(out=6, kernel=3, stride=2, pad=1), (50,), 5, "column tiles"),
     ],

@@ -159,8 +159,7 @@ def attend(
             else:
                 Running(given, queries, rules, memory).run(sizes.key_block)
 
-    with team.alone():
-        share_out(team, shares(len(tasks), threads(sizes, team)), work)
+    share_out(team, shares(len(tasks), threads(sizes, team)), work)
 
 
 def threads(sizes: Sizes, team: Team) -> int:

@@ -125,8 +125,7 @@ class Columns:
             np.matmul(weight[part], columns.T, out=target)
             finish.channels_first(out[place], place)
 
-        with self.team.alone():
-            self.team.each(task, len(self.tasks))
+        self.team.each(task, len(self.tasks))
 
     def columns(self, image: Array, rows: slice, bench: Bench) -> Array:
         """[rows columns, kh kw c] of some rows of windows."""

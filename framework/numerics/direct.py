@@ -18,15 +18,14 @@ Array = NDArray[Any]
 TILE_BYTES = 1 << 20
 """Bound of a task's part of the image and of the result."""
 
-RESULT_BYTES = 1 << 21
+RESULT_BYTES = 1 << 20
 """Bound of a task's whole planes of the result, where filters are shared out."""
 
-FEWEST_COLUMNS = 128
-"""Below this many positions for each thread, threads share the filters instead.
+SMALL_BYTES = 1 << 21
+"""A result up to here is one product of BLAS with all its threads: waking ours takes longer."""
 
-So they do where the result is larger than the image: steps after the product run faster
-along whole planes.
-"""
+FEWEST_COLUMNS = 128
+"""Products of fewer positions spend their time on the filters."""
 
 FEWEST_FILTERS = 16
 """Products of fewer filters spend their time on reading the image."""
@@ -43,16 +42,17 @@ class Direct:
     def tasks(self) -> list[tuple[int, slice, slice]]:
         """(image, filters, rows) of each task."""
         shape, threads = self.shape, self.team.threads
-        count = shape.y[2] * shape.y[3]
-        small = count < FEWEST_COLUMNS * threads and shape.x[0] < threads
-        if small or shape.y[1] >= 2 * shape.x[1]:
+        filters, rows = [slice(0, shape.y[1])], [slice(0, shape.y[2])]
+        count, few = shape.y[2] * shape.y[3], shape.x[0] < threads
+        if few and shape.y[1] * count * 4 <= SMALL_BYTES:
+            pass
+        elif shape.y[1] >= 2 * shape.x[1]:  # what follows runs faster along whole planes
             fit = max(FEWEST_FILTERS, RESULT_BYTES // (count * 4))
-            threads = threads if shape.x[0] < threads else 1
-            filters, rows = cut(shape.y[1], fit, threads), [slice(0, shape.y[2])]
+            filters = cut(shape.y[1], fit, threads if few else 1)
         else:
             row = (shape.x[1] + shape.y[1]) * shape.y[3] * 4
             most = max(TILE_BYTES // row, -(-FEWEST_COLUMNS // shape.y[3]))
-            filters, rows = [slice(0, shape.y[1])], cut(shape.y[2], most, threads)
+            rows = cut(shape.y[2], most, threads)
         return [(b, part, r) for b in range(shape.x[0]) for part in filters for r in rows]
 
     @cached_property
@@ -85,8 +85,7 @@ class Direct:
             np.matmul(weight[filters], positions, out=target.reshape(len(target), -1))
             finish.channels_first(target, place)
 
-        with self.team.alone():
-            self.team.each(task, len(self.tasks))
+        self.team.each(task, len(self.tasks))
 
 
 def dense(x: Array) -> bool:

@@ -23,8 +23,3 @@ def channels_last(weight: Array) -> Array:
 def taps_first(weight: Array) -> Array:
     """[c, o, kh, kw] of a transposed convolution -> [kh kw o, c]."""
     return np.ascontiguousarray(weight.transpose(2, 3, 1, 0).reshape(-1, len(weight)))
-
-
-def repeated(weight: Array, times: int) -> Array:
-    """[c, 1, kh, kw] of a depthwise convolution -> [kh, kw, c], so often one after another."""
-    return np.ascontiguousarray(np.tile(weight[:, 0].transpose(1, 2, 0), (1, 1, times)))

@@ -98,8 +98,7 @@ class Product:
         if len(parts) == 1:
             share_out(team, parts, work)
         else:
-            with team.alone():
-                share_out(team, parts, work)
+            share_out(team, parts, work)
 
     def _tile(
         self, x: Array, weight: Array, bias: Array | None, addend: Array | None,
@@ -170,8 +169,7 @@ def multiply(a: Array, b: Array, out: Array, team: Team) -> None:
         place = (slice(None),) * axis + (part,)
         np.matmul(left[place], right[place], out=out[place])
 
-    with team.alone():
-        share_out(team, parts, work)
+    share_out(team, parts, work)
 
 
 def multiply_columns(a: Array, b: Array, out: Array, team: Team) -> None:
@@ -182,8 +180,7 @@ def multiply_columns(a: Array, b: Array, out: Array, team: Team) -> None:
     def work(number: int, part: slice) -> None:
         np.matmul(a, b[..., part], out=out[..., part])
 
-    with team.alone():
-        share_out(team, parts, work)
+    share_out(team, parts, work)
 
 
 def worth_sharing(a: Array, out: Array) -> bool:

@@ -47,19 +47,18 @@ class SmallImages(Columns):
         """Convolve with a weight laid out by `filters.channels_last`."""
         shape = self.shape
         parts = shares(shape.filters, self.team.threads, GRAIN)
-        with self.team.alone():
-            for image, group, rows in self.tasks:
-                inside = slice(group * shape.inner, (group + 1) * shape.inner)
-                columns = self.columns(x[image, inside], rows, bench_of(scratch, 0, 1, self.size))
+        for image, group, rows in self.tasks:
+            inside = slice(group * shape.inner, (group + 1) * shape.inner)
+            columns = self.columns(x[image, inside], rows, bench_of(scratch, 0, 1, self.size))
 
-                def task(
-                    number: int, image: int = image, group: int = group, columns: Array = columns
-                ) -> None:
-                    start = group * shape.filters
-                    part = slice(start + parts[number].start, start + parts[number].stop)
-                    place = (image, part, slice(0, shape.y[2]))
-                    target = out[place].reshape(part.stop - part.start, -1)
-                    np.matmul(weight[part], columns.T, out=target)
-                    finish.channels_first(out[place], place)
+            def task(
+                number: int, image: int = image, group: int = group, columns: Array = columns
+            ) -> None:
+                start = group * shape.filters
+                part = slice(start + parts[number].start, start + parts[number].stop)
+                place = (image, part, slice(0, shape.y[2]))
+                target = out[place].reshape(part.stop - part.start, -1)
+                np.matmul(weight[part], columns.T, out=target)
+                finish.channels_first(out[place], place)
 
-                self.team.each(task, len(parts))
+            self.team.each(task, len(parts))

@@ -72,8 +72,7 @@ class Spreading:
             taps = taps.reshape(*self.kernel, self.filters, count, self.x[3])
             self.place(taps, bias, out[image, :, rows.start * self.kernel[0] :])
 
-        with self.team.alone():
-            self.team.each(task, len(self.tasks))
+        self.team.each(task, len(self.tasks))
 
     def place(self, taps: Array, bias: Array | None, out: Array) -> None:
         """Write the products of each tap to every ``kernel``-th row and column."""

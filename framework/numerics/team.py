@@ -1,8 +1,9 @@
 """A few threads that share the work on one tensor.
 
 NumPy's functions release the interpreter while they work, so that blocks of rows run on
-several cores.  BLAS has threads of its own; while the team works on products, BLAS is told to
-use one thread for each, so that cores are never asked for twice.
+several cores.  Waking a thread takes some 50 microseconds, which only large work pays for.
+BLAS has threads of its own, which wait awake: a product of middle size is better left to them.
+While the team works, BLAS is told to use one thread, so that cores are never asked for twice.
 """
 
 from __future__ import annotations
@@ -35,60 +36,49 @@ class Team:
             for number in range(count):
                 task(number)
             return
-        waiting = [self._submit(task, range(first, count, workers)) for first in range(1, workers)]
-        run_all(task, range(0, count, workers))
-        for future in waiting:
-            future.result()
+        with GATE.limited(1):
+            shares = [range(first, count, workers) for first in range(workers)]
+            waiting = [self._submit(task, numbers) for numbers in shares[1:]]
+            run_all(task, shares[0])
+            for future in waiting:
+                future.result()
 
     def _submit(self, task: Task, numbers: Sequence[int]) -> Future[None]:
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self.threads - 1, "framework")
         return self._pool.submit(run_all, task, numbers)
 
-    def alone(self) -> AbstractContextManager[None]:
-        """BLAS uses one thread inside, so that the team's tasks may call products.
-
-        A whole run is such a stretch: BLAS's own threads go on spinning after a product, and
-        would take the cores from what the team does next.
-        """
-        return GATE.limited(1)
-
 
 class Gate:
     """The number of threads that BLAS may use: one number for the whole process.
 
     Stretches with a limit may lie in each other and, in several threads of a program, beside
-    each other; the first sets the limit, the last one to end takes it back.
+    each other: the least holds.  After the last one BLAS is as it was before the first.
     """
 
     def __init__(self) -> None:
-        self.inside = 0
+        self.limits: list[int] = []
         self._lock = Lock()
         self._before: list[int] = []
 
     @contextmanager
     def limited(self, threads: int) -> Iterator[None]:
-        """BLAS uses at most so many threads inside, unless a stretch around it says less."""
-        self._enter(threads)
+        """BLAS uses at most so many threads inside."""
+        with self._lock:
+            if not self.limits:
+                self._before = [library.num_threads for library in blas()]
+            self.limits.append(threads)
+            self._set()
         try:
             yield
         finally:
-            self._leave()
+            with self._lock:
+                self.limits.remove(threads)
+                self._set()
 
-    def _enter(self, threads: int) -> None:
-        with self._lock:
-            self.inside += 1
-            if self.inside == 1:
-                self._before = [library.num_threads for library in blas()]
-                for library, count in zip(blas(), self._before, strict=True):
-                    library.set_num_threads(min(threads, count))
-
-    def _leave(self) -> None:
-        with self._lock:
-            self.inside -= 1
-            if self.inside == 0:
-                for library, count in zip(blas(), self._before, strict=True):
-                    library.set_num_threads(count)
+    def _set(self) -> None:
+        for library, count in zip(blas(), self._before, strict=True):
+            library.set_num_threads(min([count, *self.limits]))
 
 
 GATE = Gate()

@@ -33,11 +33,6 @@ class Finish:
     addend: Array | None = None
     curve: Curve | None = None
 
-    def of(self, channels: slice, together: int = 1) -> Finish:
-        """The same for the results of some channels, in runs of several columns."""
-        bias = None if self.bias is None else np.tile(self.bias[channels], together)
-        return Finish(bias, self.addend, self.curve)
-
     def channels_first(self, y: Array, place: tuple[Any, ...]) -> None:
         """Finish ``y`` [o, …], which lies at ``place`` (image, channels, …) of the result."""
         if self.bias is not None:

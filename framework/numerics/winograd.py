@@ -199,8 +199,7 @@ class Winograd:
             self.gather(products, half, result, spare)
             self.store(result, part, finish, out)
 
-        with self.team.alone():
-            self.team.each(task, len(self.tasks))
+        self.team.each(task, len(self.tasks))
 
     def spread(self, tile: Array, lines: Array, out: Array, spare: Array) -> None:
         """B^T d B of all tiles: [i, j, rows, across, c]."""

@@ -10,10 +10,10 @@ from functools import partial
 from framework.ir.kernel import How, Kernel
 from framework.ir.op import Array
 from framework.ir.types import TensorType, fixed_size
+from framework.numerics.banded import Banded, banded
 from framework.numerics.columns import Columns, Geometry
-from framework.numerics.depthwise import Depthwise
 from framework.numerics.direct import Direct
-from framework.numerics.filters import channels_last, flat, repeated, taps_first
+from framework.numerics.filters import channels_last, flat, taps_first
 from framework.numerics.planes import Planes
 from framework.numerics.small_images import MOST_POSITIONS, SmallImages
 from framework.numerics.spreading import Spreading
@@ -28,7 +28,7 @@ FEWEST_TILES = 32
 MEDIUM_POSITIONS, MEDIUM_CHANNELS = 56 * 56, 128
 """Up to here, plain products of unfolded 3 x 3 windows are as fast as Winograd's, and exact."""
 
-Algorithm = Columns | Depthwise | Direct | Winograd
+Algorithm = Banded | Columns | Direct | Winograd
 
 FEW_CHANNELS = 8
 """Below, rows of the image are longer runs than rows of the kernel with all channels."""
@@ -115,8 +115,8 @@ def chosen(shape: Geometry, how: How) -> tuple[str, Algorithm, Callable[[Array],
         direct = Direct(shape, team)
         return "direct product", direct, flat
     if shape.inner == shape.filters == 1:
-        depthwise = Depthwise(shape, team)
-        return "depthwise tiles", depthwise, partial(repeated, times=depthwise.together)
+        matrices = Banded(shape, team)
+        return "banded matrices", matrices, partial(banded, strips=matrices.strips, windows=windows)
     if few_positions(shape):
         small = SmallImages(shape, team)
         return "filters shared", small, channels_last

@@ -45,10 +45,11 @@ class Step:
 
 
 class Program:
-    """A plan bound to an arena."""
+    """A plan bound to an arena; ``fixed`` holds the slots that are the same in every run."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
+        self.fixed: Store | None = None
         self._bind()
 
     def _bind(self) -> None:

@@ -148,15 +148,13 @@ class Session:
         start = perf_counter()
         arrays, sizes = bind(self.graph, inputs)
         kept = {name: find_value(self.graph, name) for name in keep}
-        # the team's kernels share out their products themselves; definitions leave it to BLAS
-        threads = 1 if self.fast else self.how.team.threads
-        with self._lock, np.errstate(all="ignore"), limit_blas(threads):
+        with self._lock, np.errstate(all="ignore"), limit_blas(self.how.team.threads):
             program = self._program(sizes, kept, check_finite)
             plan = program.plan
             program.renew()
             if self.poisoned:
                 program.poison()
-            store = self._store(plan, arrays)
+            store = self._store(program, arrays)
             watch = watch_finite(arrays, self.weights) if check_finite else None
             seconds = execute(program, store, watch, progress)
             foreign = [*arrays.values(), *self.weights.values()]
@@ -174,13 +172,20 @@ class Session:
             peak_bytes=plan.peak_bytes,
         )
 
-    def _store(self, plan: Plan, arrays: Mapping[str, Array]) -> Store:
+    def _store(self, program: Program, arrays: Mapping[str, Array]) -> Store:
         """The slots of a run, with weights, inputs and constants in place."""
+        if program.fixed is None:
+            program.fixed = self._fixed(program.plan)
+        store = program.fixed.copy()
+        for name, slot in program.plan.inputs.items():
+            store[slot] = arrays[name]
+        return store
+
+    def _fixed(self, plan: Plan) -> Store:
+        """The slots that are the same in every run."""
         store: Store = [None] * plan.slots
         for name, slot in plan.weights.items():
             store[slot] = self.weights[name]
-        for name, slot in plan.inputs.items():
-            store[slot] = arrays[name]
         for call in plan.prologue:
             self._constant(call, store)
         for slot, laid in plan.laid.items():
