@@ -20,7 +20,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from framework.numerics.columns import Geometry
+from framework.numerics.geometry import Geometry
 from framework.numerics.team import SOLO, Team
 from framework.numerics.tiles import Finish, bench_of, cut, room
 from framework.numerics.windows import Windows
@@ -176,21 +176,23 @@ class Banded:
 
     def fill(self, tile: Array, image: Array, row: int) -> None:
         """The image in strips, from ``row`` on, zero outside."""
-        strips, (height, width) = self.strips, image.shape[1:]
-        top, bottom = max(0, row), max(0, min(height, row + tile.shape[2]))
+        top, bottom = max(0, row), max(0, min(image.shape[1], row + tile.shape[2]))
         tile[:, :, : top - row] = 0
         tile[:, :, max(0, bottom - row) :] = 0
-        if bottom <= top:
-            return
-        image, tile = image[:, top:bottom], tile[:, :, top - row : bottom - row]
+        if bottom > top:
+            self.fill_rows(tile[:, :, top - row : bottom - row], image[:, top:bottom])
+
+    def fill_rows(self, tile: Array, image: Array) -> None:
+        """Rows of the image in strips, zero beside it."""
+        strips, width = self.strips, image.shape[2]
         step = strips.width * self.shape.windows.stride[1]
         last = min(strips.count - 1, (width - strips.length - strips.first) // step)
         whole = range(-(strips.first // step), last + 1)
         if whole:  # those inside the image at once
             deep, high, wide = image.strides
             start = image[:, :, strips.first + whole[0] * step :]
-            shape = (len(image), len(whole), *tile.shape[2:])
-            view = as_strided(start, shape, (deep, step * wide, high, wide), writeable=False)
+            sizes = (len(image), len(whole), *tile.shape[2:])
+            view = as_strided(start, sizes, (deep, step * wide, high, wide), writeable=False)
             np.copyto(tile[:, whole[0] : whole[-1] + 1], view)
         for number in set(range(strips.count)).difference(whole):
             column = strips.first + number * step
@@ -211,9 +213,9 @@ class Banded:
         deep, beside, high, wide = tile.strides
         down, holes = self.shape.windows.stride[0], self.shape.windows.dilation[0]
         if self.copied:
-            shape = (*windows.shape[:3], self.shape.windows.kernel[0], self.strips.length)
-            steps = (deep, beside, down * high, holes * high, wide)
-            np.copyto(windows.reshape(shape), as_strided(tile, shape, steps))
+            sizes = (*windows.shape[:3], self.shape.windows.kernel[0], self.strips.length)
+            apart = (deep, beside, down * high, holes * high, wide)
+            np.copyto(windows.reshape(sizes), as_strided(tile, sizes, apart))
             yield windows, y
             return
         for first in range(min(self.apart, y.shape[2])):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.numerics.columns import Geometry
+from framework.numerics.geometry import Geometry
 from framework.numerics.team import Team
 from framework.numerics.tiles import Finish, bench_of, cut, room
 
@@ -44,7 +44,7 @@ class Direct:
         shape, threads = self.shape, self.team.threads
         filters, rows = [slice(0, shape.y[1])], [slice(0, shape.y[2])]
         count, few = shape.y[2] * shape.y[3], shape.x[0] < threads
-        if few and shape.y[1] * count * 4 <= SMALL_BYTES:
+        if shape.y[1] * count * 4 <= SMALL_BYTES and (few or threads == 1):
             pass
         elif shape.y[1] >= 2 * shape.x[1]:  # what follows runs faster along whole planes
             fit = max(FEWEST_FILTERS, RESULT_BYTES // (count * 4))

@@ -15,11 +15,17 @@ def flat(weight: Array) -> Array:
     return np.ascontiguousarray(weight.reshape(len(weight), -1))
 
 
-def channels_last(weight: Array) -> Array:
-    """[o, c, kh, kw] -> [o, kh kw c]."""
-    return flat(weight.transpose(0, 2, 3, 1))
-
-
 def taps_first(weight: Array) -> Array:
     """[c, o, kh, kw] of a transposed convolution -> [kh kw o, c]."""
     return np.ascontiguousarray(weight.transpose(2, 3, 1, 0).reshape(-1, len(weight)))
+
+
+def rows_apart(weight: Array) -> Array:
+    """[o, c, kh, kw] -> [kh, o, c kw]."""
+    turned = weight.transpose(2, 0, 1, 3)
+    return np.ascontiguousarray(turned.reshape(*turned.shape[:2], -1))
+
+
+def rows_together(weight: Array) -> Array:
+    """[o, c, kh, kw] -> [o, kh c kw]."""
+    return flat(weight.transpose(0, 2, 1, 3))

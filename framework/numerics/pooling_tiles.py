@@ -21,7 +21,7 @@ from framework.numerics.windows import Windows
 
 Array = NDArray[Any]
 
-BLOCK_BYTES = 1 << 18
+BLOCK_BYTES = 1 << 20
 """Bound of a task's part of the input."""
 
 
@@ -92,10 +92,14 @@ class Pooling:
             np.divide(y, self.divisor, out=y)
 
     def fold_axis(self, x: Array, axis: int, y: Array) -> None:
-        """Combine the taps along one axis."""
-        whole = (slice(None),) * (axis + 1)
-        y[...] = self.fill
-        for windows, places in self.taps(axis):
+        """Combine the taps along one axis, one that all windows have first."""
+        whole, all_windows = (slice(None),) * (axis + 1), slice(0, self.counts[axis])
+        taps = sorted(self.taps(axis), key=lambda tap: tap[0] != all_windows)
+        if taps and taps[0][0] == all_windows:
+            np.copyto(y, x[(*whole, taps.pop(0)[1])])
+        else:
+            y[...] = self.fill
+        for windows, places in taps:
             part = y[(*whole, windows)]
             self.combine(part, x[(*whole, places)], out=part)
 

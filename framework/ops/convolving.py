@@ -11,11 +11,10 @@ from framework.ir.kernel import How, Kernel
 from framework.ir.op import Array
 from framework.ir.types import TensorType, fixed_size
 from framework.numerics.banded import Banded, banded
-from framework.numerics.columns import Columns, Geometry
 from framework.numerics.direct import Direct
-from framework.numerics.filters import channels_last, flat, taps_first
-from framework.numerics.planes import Planes
-from framework.numerics.small_images import MOST_POSITIONS, SmallImages
+from framework.numerics.filters import flat, rows_apart, rows_together, taps_first
+from framework.numerics.geometry import Geometry
+from framework.numerics.kernel_rows import KernelRows
 from framework.numerics.spreading import Spreading
 from framework.numerics.tiles import Curve, Finish
 from framework.numerics.windows import Windows
@@ -25,13 +24,10 @@ from framework.ops.window import AxisWindow, windows_at
 FEWEST_TILES = 32
 """Tiles of 4 x 4: products of fewer rows spend their time on reading 4 times the weights."""
 
-MEDIUM_POSITIONS, MEDIUM_CHANNELS = 56 * 56, 128
+MEDIUM_POSITIONS = 56 * 56
 """Up to here, plain products of unfolded 3 x 3 windows are as fast as Winograd's, and exact."""
 
-Algorithm = Banded | Columns | Direct | Winograd
-
-FEW_CHANNELS = 8
-"""Below, rows of the image are longer runs than rows of the kernel with all channels."""
+Algorithm = Banded | Direct | KernelRows | Winograd
 
 FEWEST_CHANNELS = 16
 """Winograd's transforms cost more than the products that they save below."""
@@ -117,24 +113,13 @@ def chosen(shape: Geometry, how: How) -> tuple[str, Algorithm, Callable[[Array],
     if shape.inner == shape.filters == 1:
         matrices = Banded(shape, team)
         return "banded matrices", matrices, partial(banded, strips=matrices.strips, windows=windows)
-    if few_positions(shape):
-        small = SmallImages(shape, team)
-        return "filters shared", small, channels_last
     if suits_winograd(shape) and not is_medium(shape):
         m = edge(shape, how)
         before = (windows.pads[0][0], windows.pads[1][0])
         tiles = Winograd(shape.x, shape.y, before, m, team)
         return f"winograd f{m}", tiles, partial(transformed, m=m)
-    if shape.inner < FEW_CHANNELS or suits_winograd(shape):
-        return "column tiles", Planes(shape, team), flat
-    return "column tiles", Columns(shape, team), channels_last
-
-
-def few_positions(shape: Geometry) -> bool:
-    """Has the image few positions, and fewer than a filter has weights?"""
-    positions = shape.y[2] * shape.y[3]
-    weights = shape.inner * math.prod(shape.windows.kernel)
-    return positions <= min(MOST_POSITIONS, weights) and shape.inner >= FEWEST_CHANNELS
+    rows = KernelRows(shape, team)
+    return "kernel rows", rows, rows_together if rows.together else rows_apart
 
 
 def suits_winograd(shape: Geometry) -> bool:
@@ -146,7 +131,7 @@ def suits_winograd(shape: Geometry) -> bool:
 
 def is_medium(shape: Geometry) -> bool:
     """Do the unfolded windows stay near the cache, so that transforms save nothing?"""
-    return shape.y[2] * shape.y[3] <= MEDIUM_POSITIONS and shape.inner <= MEDIUM_CHANNELS
+    return shape.y[2] * shape.y[3] <= MEDIUM_POSITIONS
 
 
 def edge(shape: Geometry, how: How) -> int:

@@ -45,11 +45,17 @@ class Step:
 
 
 class Program:
-    """A plan bound to an arena; ``fixed`` holds the slots that are the same in every run."""
+    """A plan bound to an arena.
 
-    def __init__(self, plan: Plan) -> None:
+    ``fixed`` holds the slots that are the same in every run, ``foreign`` whose memory they and
+    the arena lie in.
+    """
+
+    def __init__(self, plan: Plan, blas_threads: int = 1) -> None:
         self.plan = plan
+        self.blas_threads = blas_threads
         self.fixed: Store | None = None
+        self.foreign: frozenset[int] = frozenset()
         self._bind()
 
     def _bind(self) -> None:

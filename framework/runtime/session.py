@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ from framework.runtime.execute import Program, Progress, Store, execute, run_cal
 from framework.runtime.finite import watch_finite
 from framework.runtime.plan import Call, Plan
 from framework.runtime.planner import make_plan
+from framework.runtime.sharing import sharing
 from framework.runtime.weights import check_weights
 
 Rewrite = Callable[[Graph], Graph]
@@ -94,11 +95,13 @@ class Session:
         key = (tuple(sorted(sizes.items())), kept, plain)
         if key not in self._programs:
             graph, found = (self.graph, dict(keep)) if plain else self._lean(keep)
-            plan = make_plan(graph, sizes, found, fast=self.fast, how=self.how)
+            shared = sharing(self.graph, sizes, self.how)
+            plan = make_plan(graph, sizes, found, fast=self.fast, how=shared.how)
             self._check_memory(plan)
             if len(self._programs) >= MOST_PLANS:
                 del self._programs[next(iter(self._programs))]
-            self._programs[key] = Program(plan)
+            blas = shared.blas if self.fast else self.how.team.threads
+            self._programs[key] = Program(plan, blas)
             self._forget()
         return self._programs[key]
 
@@ -148,7 +151,7 @@ class Session:
         start = perf_counter()
         arrays, sizes = bind(self.graph, inputs)
         kept = {name: find_value(self.graph, name) for name in keep}
-        with self._lock, np.errstate(all="ignore"), limit_blas(self.how.team.threads):
+        with self._lock, np.errstate(all="ignore"):
             program = self._program(sizes, kept, check_finite)
             plan = program.plan
             program.renew()
@@ -156,12 +159,11 @@ class Session:
                 program.poison()
             store = self._store(program, arrays)
             watch = watch_finite(arrays, self.weights) if check_finite else None
-            seconds = execute(program, store, watch, progress)
-            foreign = [*arrays.values(), *self.weights.values()]
-            foreign += [] if plan.handover else [program.arena]
-            constants = [store[slot] for slot in plan.constants if store[slot] is not None]
-            outputs = taken(store, plan.outputs, [*foreign, *constants])
-            found = taken(store, plan.kept, [*foreign, *constants])
+            with limit_blas(program.blas_threads):
+                seconds = execute(program, store, watch, progress)
+            foreign = program.foreign.union(map(memory_of, arrays.values()))
+            outputs = taken(store, plan.outputs, foreign)
+            found = taken(store, plan.kept, foreign)
         return RunResult(
             outputs=outputs,
             kept=found,
@@ -176,6 +178,9 @@ class Session:
         """The slots of a run, with weights, inputs and constants in place."""
         if program.fixed is None:
             program.fixed = self._fixed(program.plan)
+            known = [array for array in program.fixed if array is not None]
+            known += [] if program.plan.handover else [program.arena]
+            program.foreign = frozenset(map(memory_of, known))
         store = program.fixed.copy()
         for name, slot in program.plan.inputs.items():
             store[slot] = arrays[name]
@@ -213,17 +218,24 @@ def keys_of(call: Call) -> list[tuple[str, int, str]]:
     return [(call.node.name, number, str(type_)) for number, type_ in enumerate(call.types)]
 
 
-def taken(store: Store, slots: Mapping[str, int], foreign: Iterable[Array]) -> dict[str, Array]:
-    """Results by name; copied where they are views of foreign memory, or read-only."""
-    others = list(foreign)
-    return {name: own(np.asarray(store[slot]), others) for name, slot in slots.items()}
+def taken(store: Store, slots: Mapping[str, int], foreign: Set[int]) -> dict[str, Array]:
+    """Results by name; copied where they lie in foreign memory, or are read-only."""
+    return {name: own(np.asarray(store[slot]), foreign) for name, slot in slots.items()}
 
 
-def own(array: Array, others: list[Array]) -> Array:
+def own(array: Array, foreign: Set[int]) -> Array:
     """The array, or a copy if changing it could change another, or nothing at all."""
-    if array.flags.writeable and not any(np.may_share_memory(array, other) for other in others):
+    if array.flags.writeable and memory_of(array) not in foreign:
         return array
     return array.copy()
+
+
+def memory_of(array: Array) -> int:
+    """The identity of what owns the memory that an array lies in."""
+    owner: Any = array
+    while getattr(owner, "base", None) is not None:
+        owner = owner.base
+    return id(owner)
 
 
 def rewritten(

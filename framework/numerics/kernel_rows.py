@@ -1,0 +1,175 @@
+"""Convolutions of images by matrix products, one for each row of the kernel.
+
+The image is laid out once for each column of the kernel, shifted by it: [c, kw, rows, columns].
+What a row of the kernel sees of all windows is then a range of rows of that, which BLAS reads
+where it lies; the products of the rows are added up.  So 3 x 3 windows take three copies of
+the image, not nine.  With few channels the products would be thin: the ranges are copied below
+one another then, and multiplied at once.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+from numpy.typing import NDArray
+
+from framework.numerics.geometry import Geometry
+from framework.numerics.team import Team
+from framework.numerics.tiles import Finish, bench_of, cut, room
+
+Array = NDArray[Any]
+
+TASK_BYTES = 8 << 20
+"""Bound of a task's shifted images."""
+
+FEWEST_COLUMNS = 64
+"""Products of fewer windows spend their time on the weights."""
+
+FEW_POSITIONS = 256
+"""Up to 16 x 16 windows, reading the filters is the work: threads share them, not the rows."""
+
+THIN = 96
+"""Products over fewer numbers are slower than copying the rows of the kernel together."""
+
+
+@dataclass(frozen=True)
+class KernelRows:
+    """A convolution; a task is an image, a group, some of its filters and some rows."""
+
+    shape: Geometry
+    team: Team
+
+    @cached_property
+    def together(self) -> bool:
+        """Are all rows of the kernel one product?"""
+        return self.depth < THIN and self.shape.windows.kernel[0] > 1
+
+    @property
+    def depth(self) -> int:
+        """Numbers that a row of the kernel sees."""
+        return self.shape.inner * self.shape.windows.kernel[1]
+
+    @cached_property
+    def tasks(self) -> list[tuple[int, int, slice, slice]]:
+        """(image, group, filters of the group, rows of the result) of each task."""
+        shape = self.shape
+        row = self.depth * shape.windows.stride[0] * shape.y[3] * 4
+        row *= shape.windows.kernel[0] if self.together else 1
+        most = max(TASK_BYTES // row, -(-FEWEST_COLUMNS // shape.y[3]))
+        threads = self.team.threads if shape.groups * shape.x[0] < self.team.threads else 1
+        few = shape.y[2] * shape.y[3] <= FEW_POSITIONS
+        filters = cut(shape.filters, shape.filters, threads if few else 1)
+        rows = cut(shape.y[2], most, 1 if few else threads)
+        return list(itertools.product(range(shape.x[0]), range(shape.groups), filters, rows))
+
+    def stages(self, filters: int, rows: int) -> tuple[tuple[int, ...], ...]:
+        """Shapes of the shifted images, of the rows put together, and of a further product."""
+        shape, columns = self.shape, rows * self.shape.y[3]
+        high, step = shape.windows.kernel[0], shape.windows.stride[0]
+        seen = rows + (shape.windows.spans[0] - 1) // step
+        return (
+            (shape.inner, shape.windows.kernel[1], step, seen, shape.y[3]),
+            (high, self.depth, columns) if self.together else (0,),
+            (filters, columns) if high > 1 and not self.together else (0,),
+        )
+
+    @cached_property
+    def size(self) -> int:
+        """Bytes that one worker needs."""
+        filters = max(part.stop - part.start for _, _, part, _ in self.tasks)
+        rows = max(part.stop - part.start for *_, part in self.tasks)
+        return sum(map(room, self.stages(filters, rows)))
+
+    @property
+    def scratch(self) -> int:
+        """Bytes that all workers need."""
+        return self.size * min(self.team.threads, len(self.tasks))
+
+    def run(self, x: Array, weight: Array, finish: Finish, out: Array, scratch: Array) -> None:
+        """Convolve with a weight laid out by `filters.rows_together` or `filters.rows_apart`."""
+        shape = self.shape
+
+        def task(number: int) -> None:
+            image, group, some, rows = self.tasks[number]
+            filters = slice(group * shape.filters + some.start, group * shape.filters + some.stop)
+            inside = slice(group * shape.inner, (group + 1) * shape.inner)
+            stages = self.stages(some.stop - some.start, rows.stop - rows.start)
+            bench = bench_of(scratch, number, self.team.threads, self.size)
+            shifted = bench.take(*stages[0])
+            self.shift(shifted, x[image, inside], shape.first(rows.start))
+            place = (image, filters, rows)
+            target = out[place].reshape(some.stop - some.start, -1)
+            ranges = self.ranges(shifted, rows.stop - rows.start)
+            if self.together:
+                multiply_together(weight[filters], ranges, target, bench.take(*stages[1]))
+            else:
+                multiply_apart(weight[:, filters], ranges, target, bench.take(*stages[2]))
+            finish.channels_first(out[place], place)
+
+        self.team.each(task, len(self.tasks))
+
+    def shift(self, shifted: Array, image: Array, first: tuple[int, int]) -> None:
+        """Fill [c, kw, step, rows, columns] from row and column ``first`` on, zeros outside.
+
+        Rows that a stride reads apart lie apart.
+        """
+        windows = self.shape.windows
+        phases = itertools.product(range(windows.kernel[1]), range(windows.stride[0]))
+        for tap, phase in phases:
+            part = shifted[:, tap, phase]
+            column = first[1] + tap * windows.dilation[1]
+            rows, seen_rows = seen(first[0] + phase, windows.stride[0], *sizes(part, image, 1))
+            columns, seen_columns = seen(column, windows.stride[1], *sizes(part, image, 2))
+            part[:, : rows.start] = 0
+            part[:, rows.stop :] = 0
+            part[:, rows, : columns.start] = 0
+            part[:, rows, columns.stop :] = 0
+            np.copyto(part[:, rows, columns], image[:, seen_rows, seen_columns])
+
+    def ranges(self, shifted: Array, rows: int) -> Iterator[Array]:
+        """[c kw, rows columns] for each row of the kernel, not copied."""
+        windows, columns = self.shape.windows, shifted.shape[4]
+        for tap in range(windows.kernel[0]):
+            start, phase = divmod(tap * windows.dilation[0], windows.stride[0])
+            first = shifted[:, :, phase, start:]
+            steps = (shifted.strides[1], shifted.itemsize)
+            yield as_strided(first, (self.depth, rows * columns), steps, writeable=False)
+
+
+def sizes(part: Array, image: Array, axis: int) -> tuple[int, int]:
+    """Sizes of both along an axis."""
+    return part.shape[axis], image.shape[axis]
+
+
+def seen(first: int, step: int, count: int, size: int) -> tuple[slice, slice]:
+    """Which of ``count`` places from ``first`` on, ``step`` apart, lie in a row, and where.
+
+    >>> seen(-1, 2, 4, 5)
+    (slice(1, 3, None), slice(1, 4, 2))
+    """
+    low = min(count, max(0, -(first // step)))
+    high = max(low, min(count, -((first - size) // step)))
+    start = low * step + first
+    stop = start + (high - low - 1) * step + 1 if high > low else start
+    return slice(low, high), slice(start, stop, step)
+
+
+def multiply_together(weight: Array, ranges: Iterator[Array], y: Array, columns: Array) -> None:
+    """``y = weight @`` the ranges below one another, copied to ``columns``."""
+    for part, found in zip(columns, ranges, strict=True):
+        np.copyto(part, found)
+    np.matmul(weight, columns.reshape(-1, columns.shape[-1]), out=y)
+
+
+def multiply_apart(weight: Array, ranges: Iterator[Array], y: Array, further: Array) -> None:
+    """``y`` is the sum of the products of each row's weights and range."""
+    for number, (part, found) in enumerate(zip(weight, ranges, strict=True)):
+        np.matmul(part, found, out=further if number else y)
+        if number:
+            y += further
