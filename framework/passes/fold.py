@@ -8,7 +8,7 @@ import numpy as np
 
 from framework.errors import FrameworkError
 from framework.ir.graph import Graph, Node, Value
-from framework.ir.op import REGISTRY, Op, mentions_symbol
+from framework.ir.op import REGISTRY, Op
 from framework.ir.types import TensorType
 from framework.ops.constant import nested
 from framework.passes.rewrite import Rewriter
@@ -52,7 +52,7 @@ def is_foldable(node: Node) -> bool:
     op, (first, *others) = node.op, node.outputs
     if others or op.random or node.parameters or op.name in ("constant", "input"):
         return False
-    return small(first) and not mentions_symbol(tuple(op.values.values())) and in_order(op)
+    return small(first) and not op.symbolic and in_order(op)
 
 
 def in_order(op: Op) -> bool:

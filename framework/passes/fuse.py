@@ -9,7 +9,7 @@ from framework.ir.graph import Graph, Node, Value
 from framework.ir.op import Op
 from framework.ops.activation import Activation
 from framework.ops.fused import Fused, FusedConv, FusedLinear
-from framework.passes.rewrite import Rewriter, readers
+from framework.passes.rewrite import Rewriter, only_reader, readers
 
 HEADS: dict[str, type[Fused]] = {"conv": FusedConv, "linear": FusedLinear}
 
@@ -75,12 +75,6 @@ def addable(graph: Graph, add: Node, other: Value) -> bool:
     """Do both operands have the type of the sum?  Repeated ones stay outside."""
     types = graph.types_at(add.name).values()
     return graph.type_of(other) == add.type and all(type_ == add.type for type_ in types)
-
-
-def only_reader(graph: Graph, node: Node, used: dict[Value, list[str]]) -> Node | None:
-    """The node that alone reads this one's result, if it is no output of the model."""
-    names = used.get(Value(node.name), [])
-    return graph[names[0]] if len(names) == 1 and names[0] else None
 
 
 def members(graph: Graph, chain: Chain) -> Iterator[str]:

@@ -7,42 +7,53 @@ from collections.abc import Sequence
 from framework.ir.graph import Graph, Node, Value
 from framework.ir.op import find_op
 from framework.passes.rewrite import Rewriter
+from framework.passes.weights import Weights
 
 
 def merge(graph: Graph) -> Graph:
     """One matrix product instead of several for query, key and value and their like."""
+    maps = [n for n in graph if n.op.name == "linear" and n.type.dtype == "float32"]
+    if len(maps) < 2:
+        return graph
+    weights = Weights(graph)
     groups: dict[tuple[Value, bool], list[Node]] = {}
-    for node in graph:
-        if node.op.name == "linear" and "weight" in node.parameters:
+    for node in maps:
+        if is_free(weights, node):
             wires = graph.wires_of(node.name)
-            if set(wires) == {"x"} and graph.type_of(wires["x"]).dtype == "float32":
-                groups.setdefault((wires["x"], bool(node.op.values["bias"])), []).append(node)
+            biased = "bias" in node.parameters or "bias" in wires
+            groups.setdefault((wires["x"], biased), []).append(node)
     several = {group[0].name: group for group in groups.values() if len(group) > 1}
     if not several:
         return graph
-    members = {node.name for group in several.values() for node in group}
+    members = [node for group in several.values() for node in group]
+    names = {node.name for node in members}
+    early = graph.needed_by(v for node in members for v in weights.computed(node).values())
     rewriter = Rewriter(graph)
-    for node in graph:
+    for node in sorted(graph, key=lambda node: node.name not in early):
         if node.name in several:
             merge_one(rewriter, several[node.name])
-        elif node.name not in members:
+        elif node.name not in names:
             rewriter.keep(node)
     return rewriter.finish()
+
+
+def is_free(weights: Weights, node: Node) -> bool:
+    """Are its weights stored, or computed for it alone?"""
+    return all(map(weights.single, weights.computed(node).values()))
 
 
 def merge_one(rewriter: Rewriter, group: Sequence[Node]) -> None:
     """One product for a group, at the place of its first member."""
     first = group[0]
     widths = tuple(node.op.values["out"] for node in group)
-    bias = bool(first.op.values["bias"])
-    wires = rewriter.wires(first)
-    for slot in ("weight", "bias")[: 1 + bias]:
-        parts = tuple(rewriter.stored(node.parameters[slot]) for node in group)
-        joined = rewriter.add(
-            f"{first.name}.{slot}.joined", find_op("concat")(axis=0), {"xs": parts}
-        )
-        wires[slot] = Value(joined.name)
-    op = find_op("linear")(out=sum(widths), bias=bias)
+    wires = {"x": rewriter.wires(first)["x"]}
+    for slot in ("weight", "bias"):
+        parts = tuple(v for node in group if (v := rewriter.slot(node, slot)) is not None)
+        if parts:
+            name = f"{first.name}.{slot}.joined"
+            joined = rewriter.add(name, find_op("concat")(axis=0), {"xs": parts})
+            wires[slot] = Value(joined.name)
+    op = find_op("linear")(out=sum(widths), bias="bias" in wires)
     product = rewriter.add(f"{first.name}.joined", op, wires, like=first)
     cut = find_op("split")(axis=-1, sizes=widths)
     pieces = rewriter.add(f"{first.name}.split", cut, {"x": Value(product.name)})

@@ -9,9 +9,7 @@ from framework.ir.graph import Graph, Node, Value
 from framework.ir.op import find_op
 from framework.ops.fused import FoldedNorm
 from framework.passes.rewrite import Rewriter, readers
-
-PRODUCTS = ("conv", "linear")
-"""Operators whose weight has the outputs along its first axis."""
+from framework.passes.weights import PRODUCTS
 
 
 def fold_norms(graph: Graph) -> Graph:

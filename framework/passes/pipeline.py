@@ -16,6 +16,8 @@ from framework.passes.fuse import fuse
 from framework.passes.merge import merge
 from framework.passes.norms import fold_norms
 from framework.passes.open import open_composites
+from framework.passes.pads import absorb_pads
+from framework.passes.scales import absorb_scales
 from framework.passes.share import share
 
 Pass = Callable[[Graph], Graph]
@@ -26,11 +28,14 @@ PIPELINE: tuple[Pass, ...] = (
     prune,
     open_composites,
     fold_norms,
+    absorb_pads,
+    absorb_scales,
     merge,
     fuse,
     prune,
 )
-"""Constants first, so that what they make equal is shared; fusing last, when nothing moves."""
+"""Constants first, so that what they make equal is shared; pads before scales, which stand before
+them where an image is made ready; fusing last, when nothing moves."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from framework.ir.graph import Graph, Node, Parameter, Value
 from framework.ir.prune import prune
-from framework.passes.rewrite import Rewriter
+from framework.passes.rewrite import Rewriter, varying
 
 
 def presentable(graph: Graph) -> Graph:
@@ -14,29 +14,19 @@ def presentable(graph: Graph) -> Graph:
 
     The result is for drawing and tables; its new weights have no values.
     """
-    reached = reached_by_inputs(graph)
-    rewriter = Rewriter(graph)
+    changing, rewriter = varying(graph), Rewriter(graph)
     for node in graph:
-        rewriter.keep(without_computed(rewriter, node, reached))
+        rewriter.keep(without_computed(rewriter, node, changing))
     return prune(rewriter.finish())
 
 
-def reached_by_inputs(graph: Graph) -> set[str]:
-    """Names of the nodes that depend on an input."""
-    reached = set(graph.inputs)
-    for node in graph:
-        if any(value.node in reached for value in graph.wires_of(node.name).values()):
-            reached.add(node.name)
-    return reached
-
-
-def without_computed(rewriter: Rewriter, node: Node, reached: set[str]) -> Node:
+def without_computed(rewriter: Rewriter, node: Node, changing: set[str]) -> Node:
     """The node with its computed slots as parameters."""
     slots = {slot.name for slot in node.op.ports.slots}
     computed = {
         port: value
         for port, value in rewriter.old.wires_of(node.name).items()
-        if port in slots and value.node not in reached
+        if port in slots and value.node not in changing
     }
     if not computed:
         return node

@@ -86,6 +86,13 @@ class Rewriter:
             self._stored[name] = Value(self.add(f"{name}.stored", op, {}, {"value": name}).name)
         return self._stored[name]
 
+    def slot(self, node: Node, slot: str) -> Value | None:
+        """What an old node finds at a slot, stored or computed; None where it is empty."""
+        if slot in node.parameters:
+            return self.stored(node.parameters[slot])
+        wired = self.old.wires_of(node.name).get(slot)
+        return None if wired is None else self.values[wired]
+
     def stored_type(self, name: str) -> TensorType:
         """Type of a stored weight."""
         parameter = self.old.parameters[name]
@@ -110,4 +117,20 @@ def readers(graph: Graph) -> dict[Value, list[str]]:
             found.setdefault(value, []).append(node.name)
     for value in graph.outputs.values():
         found.setdefault(value, []).append("")
+    return found
+
+
+def only_reader(graph: Graph, node: Node, used: dict[Value, list[str]]) -> Node | None:
+    """The node that alone reads this one's result, if it is no output of the model."""
+    names = used.get(Value(node.name), [])
+    return graph[names[0]] if len(names) == 1 and names[0] else None
+
+
+def varying(graph: Graph) -> set[str]:
+    """Names of the nodes that depend on an input or on chance; the others are computed once."""
+    found: set[str] = set()
+    for node in graph:
+        sources = graph.wires_of(node.name).values()
+        if node.op.name == "input" or node.op.random or any(v.node in found for v in sources):
+            found.add(node.name)
     return found

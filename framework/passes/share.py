@@ -10,8 +10,7 @@ Key = tuple[object, ...]
 
 def share(graph: Graph) -> Graph:
     """Compute once what two nodes would compute from the same values and weights."""
-    keys = [key_of(node, graph.wires_of(node.name)) for node in graph]
-    if len(set(keys)) == len(keys):
+    if len({hash(key_of(node, graph.wires_of(node.name))) for node in graph}) == len(graph):
         return graph
     rewriter, first = Rewriter(graph), dict[Key, Node]()
     for node in graph:

@@ -40,7 +40,7 @@ def lay_out(blocks: Sequence[Block]) -> Layout:
     """Places for all blocks, so that no two that live at the same time overlap."""
     order = sorted(range(len(blocks)), key=lambda i: (-blocks[i].size, blocks[i].first, i))
     places = [0] * len(blocks)
-    placed = Placed(max((block.last for block in blocks), default=0))
+    placed = Placed(sum(block.last - block.first + 1 for block in blocks) // max(1, len(blocks)))
     for number in order:
         block = blocks[number]
         size = aligned(block.size)
@@ -51,10 +51,13 @@ def lay_out(blocks: Sequence[Block]) -> Layout:
 
 
 class Placed:
-    """The blocks that have a place, by stretches of time, so that few are looked at."""
+    """The blocks that have a place, by stretches of time, so that few are looked at.
 
-    def __init__(self, calls: int) -> None:
-        self.width = max(1, int(calls**0.5))
+    A stretch is several mean lives long: a block touches few stretches, a stretch few blocks.
+    """
+
+    def __init__(self, mean_life: int) -> None:
+        self.width = 4 * max(1, mean_life)
         self.stretches: dict[int, list[tuple[int, int, int, int]]] = {}
 
     def touched(self, block: Block) -> range:

@@ -90,9 +90,10 @@ class Plan:
     """Calls in order, and the slots of everything that goes in and comes out.
 
     ``prologue`` are the calls that no input reaches: they are made once.  ``laid`` says which
-    slots hold arguments that are laid out once.  ``peak_bytes`` is the most that inputs and
-    results take at a time, weights not included; ``least_bytes`` is what no plan could go below.
-    With ``handover`` each run has an arena of its own, which its outputs lie in.
+    slots hold arguments that are laid out once, ``contents`` what the constants are known by in
+    all plans of a session.  ``peak_bytes`` is the most that inputs and results take at a time,
+    weights not included; ``least_bytes`` is what no plan could go below.  With ``handover``
+    each run has an arena of its own, which its outputs lie in.
     """
 
     calls: tuple[Call, ...]
@@ -105,6 +106,7 @@ class Plan:
     prologue: tuple[Call, ...] = ()
     constants: frozenset[int] = frozenset()
     laid: Mapping[int, LaidOut] = field(default_factory=dict)
+    contents: Mapping[int, int] = field(default_factory=dict)
     arena_bytes: int = 0
     handover: bool = False
     least_bytes: int = 0

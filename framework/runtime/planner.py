@@ -33,13 +33,16 @@ def make_plan(
     *,
     fast: bool = True,
     how: How = PLAIN,
+    contents: Contents | None = None,
 ) -> Plan:
     """Plan the calls that the outputs and ``keep`` need, at these sizes.
 
     ``fast`` uses what `Op.prepare` offers; otherwise every node runs its plain definition.
+    Plans with the same ``contents`` call equal constants the same.
     """
     kept = {} if keep is None else dict(keep)
-    planner = Planner(graph, {} if sizes is None else sizes, fast, how)
+    contents = Contents() if contents is None else contents
+    planner = Planner(graph, {} if sizes is None else sizes, fast, how, contents)
     wanted = [*graph.outputs.values(), *kept.values()]
     inputs = {name: planner.results(graph[name])[0] for name in graph.inputs}
     nodes = needed(graph, wanted)
@@ -62,17 +65,32 @@ def make_plan(
         prologue=tuple(prologue),
         constants=frozenset(planner.constants),
         laid=planner.laid,
+        contents={slot: planner.names[slot] for slot in planner.constants & planner.names.keys()},
         arena_bytes=memory.layout.size,
         handover=memory.handover,
         least_bytes=memory.least,
     )
 
 
+class Contents:
+    """Numbers for constants: equal for what is computed in the same way of the same weights."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[tuple[object, ...], int] = {}
+
+    def number(self, *content: object) -> int:
+        """The number of this content, which may tell of other constants by their numbers."""
+        return self._numbers.setdefault(content, len(self._numbers))
+
+
 class Planner:
     """Slots given out so far, and the types in them."""
 
-    def __init__(self, graph: Graph, sizes: Mapping[str, int], fast: bool, how: How) -> None:
+    def __init__(
+        self, graph: Graph, sizes: Mapping[str, int], fast: bool, how: How, contents: Contents
+    ) -> None:
         self.graph = graph
+        self.contents = contents
         self.sizes = sizes
         self.fast = fast
         self.how = how
@@ -80,7 +98,7 @@ class Planner:
         self.weights: dict[str, int] = {}
         self.types: list[TensorType | None] = [None]
         self.constants: set[int] = set()
-        self.names: dict[int, str] = {}
+        self.names: dict[int, int] = {}
         self.laid: dict[int, LaidOut] = {}
         self.read: set[Value] = set()
         self.unread: set[int] = set()
@@ -146,8 +164,14 @@ class Planner:
         size = sum(bytes_of(self.types[slot]) for slot in outputs)
         if from_weights or size <= MOST_CONSTANT:
             self.constants.update(outputs)
+            given = tuple(
+                self.names.get(source) if isinstance(source, int)
+                else tuple(self.names[slot] for slot in source)
+                for source in inputs
+            )  # fmt: skip
             for number, slot in enumerate(outputs):
-                self.names[slot] = f"{node.name}:{number}:{self.types[slot]}"
+                content = (node.op.at(self.sizes), given, number, str(self.types[slot]))
+                self.names[slot] = self.contents.number(*content)
 
     def _laid_out(self, inputs: tuple[Source, ...], kernel: Kernel) -> tuple[Source, ...]:
         """Arguments with those that a kernel wants laid out replaced; constants only once."""
@@ -209,7 +233,7 @@ class Planner:
             parameter = self.graph.parameters[name]
             found = self._slot(TensorType(parameter.shape, parameter.dtype), name)
             self.weights[name] = found
-            self.names[found] = name
+            self.names[found] = self.contents.number(name)
             self.constants.add(found)
         return self.weights[name]
 

@@ -23,7 +23,7 @@ from framework.runtime.binding import bind
 from framework.runtime.execute import Program, Progress, Store, execute, run_call
 from framework.runtime.finite import watch_finite
 from framework.runtime.plan import Call, Plan
-from framework.runtime.planner import make_plan
+from framework.runtime.planner import Contents, make_plan
 from framework.runtime.sharing import sharing
 from framework.runtime.weights import check_weights
 
@@ -78,6 +78,7 @@ class Session:
         self._rewrite = rewrite
         self._graphs: dict[object, tuple[Graph, dict[str, Value]]] = {}
         self._programs: dict[object, Program] = {}
+        self._contents = Contents()
         self._constants: dict[object, Array] = {}
         self._lock = Lock()
 
@@ -96,7 +97,9 @@ class Session:
         if key not in self._programs:
             graph, found = (self.graph, dict(keep)) if plain else self._lean(keep)
             shared = sharing(self.graph, sizes, self.how)
-            plan = make_plan(graph, sizes, found, fast=self.fast, how=shared.how)
+            plan = make_plan(
+                graph, sizes, found, fast=self.fast, how=shared.how, contents=self._contents
+            )
             self._check_memory(plan)
             if len(self._programs) >= MOST_PLANS:
                 del self._programs[next(iter(self._programs))]
@@ -110,7 +113,7 @@ class Session:
         used: set[object] = set()
         for program in self._programs.values():
             used.update(laid.key for laid in program.plan.laid.values())
-            used.update(key for call in program.plan.prologue for key in keys_of(call))
+            used.update(program.plan.contents.values())
         self._constants = {key: a for key, a in self._constants.items() if key in used}
 
     def _lean(self, keep: Mapping[str, Value]) -> tuple[Graph, dict[str, Value]]:
@@ -192,16 +195,16 @@ class Session:
         for name, slot in plan.weights.items():
             store[slot] = self.weights[name]
         for call in plan.prologue:
-            self._constant(call, store)
+            self._constant(call, plan.contents, store)
         for slot, laid in plan.laid.items():
             if laid.key not in self._constants:
                 self._constants[laid.key] = laid.function(store[laid.source])
             store[slot] = self._constants[laid.key]
         return store
 
-    def _constant(self, call: Call, store: Store) -> None:
+    def _constant(self, call: Call, contents: Mapping[int, int], store: Store) -> None:
         """The results of a call that no input reaches, computed once."""
-        keys = keys_of(call)
+        keys = [contents[slot] for slot in call.outputs]
         if any(key not in self._constants for key in keys):
             arguments = [
                 store[s] if isinstance(s, int) else tuple(store[one] for one in s)
@@ -211,11 +214,6 @@ class Session:
                 self._constants[key] = array
         for slot, key in zip(call.outputs, keys, strict=True):
             store[slot] = self._constants[key]
-
-
-def keys_of(call: Call) -> list[tuple[str, int, str]]:
-    """What the results of a call that no input reaches are known by."""
-    return [(call.node.name, number, str(type_)) for number, type_ in enumerate(call.types)]
 
 
 def taken(store: Store, slots: Mapping[str, int], foreign: Set[int]) -> dict[str, Array]:
