@@ -142,6 +142,8 @@ def test_winograd_of_an_image_in_many_blocks_agrees(how):
         (Conv(out=33, kernel=1), (70, 90), 17, "direct product"),
         (Conv(out=300, kernel=1, stride=2), (7, 9), 20, "direct product"),
         (Conv(out=16, kernel=7, stride=2, pad=3), (96, 90), 3, "kernel rows"),
+        (Conv(out=96, kernel=16, stride=16), (80, 113), 3, "direct product"),
+        (Conv(out=20, kernel=(2, 3), stride=(4, 3)), (41, 37), 40, "direct product"),
         (Conv(out=24, kernel=3, stride=2, pad=1), (64, 64), 40, "kernel rows"),
         (Conv(out=520, kernel=5, pad=2, groups=520), (9, 7), 520, "banded matrices"),
         (Conv(out=40, kernel=3, pad=1, groups=40), (64, 64), 40, "banded matrices"),

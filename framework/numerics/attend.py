@@ -24,7 +24,8 @@ from framework.numerics.team import Team
 Array = NDArray[Any]
 
 SCORES = 1 << 17
-"""Elements of a block of scores."""
+"""Elements of a block of scores; heads with fewer are taken together, for calls of NumPy that are
+too short make threads wait for each other's interpreter lock."""
 
 KEYS = 512
 """Keys of a block, where there are more than fit into a block with all."""
@@ -72,6 +73,8 @@ class Sizes:
     itemsize: int = 4
     whole: bool = False
     """The weights are a result: all keys are one block."""
+    sharing: int = 1
+    """Heads of queries that share one of keys and values."""
 
     @property
     def key_block(self) -> int:
@@ -83,26 +86,37 @@ class Sizes:
         """Queries of a block."""
         return max(1, min(self.queries, SCORES // max(1, self.key_block)))
 
+    @property
+    def heads(self) -> int:
+        """Heads taken together: those whose scores are one block."""
+        if self.sharing > 1 or self.query_block < self.queries or self.key_block < self.keys:
+            return 1
+        return max(1, min(self.lead[-1], SCORES // max(1, self.queries * self.keys)))
+
     def memory(self) -> int:
         """Scratch bytes of one thread."""
-        t, s = self.query_block, self.key_block
+        t, s = self.heads * self.query_block, self.key_block
         sizes = (0 if self.whole else t * s, t * self.width, t * self.values, t * self.values)
         return sum(padded_bytes(size * self.itemsize) for size in sizes) + padded_bytes(t * s)
 
-    def tasks(self) -> list[tuple[tuple[int, ...], slice]]:
-        """Every leading index with every range of queries."""
-        step = self.query_block
-        starts = range(0, self.queries, step)
+    def tasks(self) -> list[tuple[tuple[int, ...], slice, slice]]:
+        """Every index before the heads, with every range of heads and of queries."""
         return [
-            (index, slice(start, min(start + step, self.queries)))
-            for index in np.ndindex(*self.lead)
-            for start in starts
+            (index, heads, queries)
+            for index in np.ndindex(*self.lead[:-1])
+            for heads in ranges(self.lead[-1], self.heads)
+            for queries in ranges(self.queries, self.query_block)
         ]
+
+
+def ranges(count: int, step: int) -> list[slice]:
+    """The numbers below ``count``, up to ``step`` at a time."""
+    return [slice(start, min(start + step, count)) for start in range(0, count, step)]
 
 
 @dataclass
 class Block:
-    """The memory of one thread."""
+    """The memory of one thread, as vectors."""
 
     scores: Array | None
     q: Array
@@ -113,19 +127,24 @@ class Block:
     @staticmethod
     def within(sizes: Sizes, memory: Array, dtype: Any) -> Block:
         """Carve the arrays out of scratch bytes."""
-        t, s = sizes.query_block, sizes.key_block
+        t, s = sizes.heads * sizes.query_block, sizes.key_block
         at, scores = 0, None
         if not sizes.whole:
             scores, at = carved(memory, (t * s,), dtype)
-        q, at = carved(memory, (t, sizes.width), dtype, at)
-        total, at = carved(memory, (t, sizes.values), dtype, at)
-        more, at = carved(memory, (t, sizes.values), dtype, at)
+        q, at = carved(memory, (t * sizes.width,), dtype, at)
+        total, at = carved(memory, (t * sizes.values,), dtype, at)
+        more, at = carved(memory, (t * sizes.values,), dtype, at)
         return Block(scores, q, total, more, carved(memory, (t * s,), bool, at)[0])
+
+
+def shaped(memory: Array, *shape: int) -> Array:
+    """The beginning of a vector as an array of this shape."""
+    return memory[: math.prod(shape)].reshape(shape)
 
 
 @dataclass(frozen=True)
 class Given:
-    """The arrays of one leading index."""
+    """The arrays of some heads: [h, t, d], [h, s, d], [h, s, v] and what belongs to them."""
 
     q: Array
     k: Array
@@ -140,19 +159,23 @@ def attend(
     rules: Rules, sizes: Sizes, team: Team, scratch: Array,
 ) -> None:  # fmt: skip
     """Write the mean of the values, and the weights where they are wanted."""
+    if q.ndim == 2:  # one head, without an axis for it
+        q, k, v = q[None], k[None], v[None]
+        y, weights = (None if array is None else array[None] for array in (y, weights))
     mask = None
     if keep is not None:
         mask = np.broadcast_to(keep, (*sizes.lead, sizes.queries, sizes.keys))
     tasks, each = sizes.tasks(), sizes.memory()
-    fewer = math.prod(sizes.lead[-1:]) // max(1, math.prod(k.shape[-3:-2]))
 
     def work(number: int, part: slice) -> None:
         memory = Block.within(sizes, scratch[number * each : (number + 1) * each], q.dtype)
-        for index, queries in tasks[part]:
-            shared = (*index[:-1], index[-1] // fewer) if index else index
+        for index, heads, queries in tasks[part]:
+            place: Any = (*index, heads)
+            first = heads.start // sizes.sharing
+            shared: Any = (*index, slice(first, first + heads.stop - heads.start))
             given = Given(
-                q[index], k[shared], v[shared], None if mask is None else mask[index],
-                None if y is None else y[index], None if weights is None else weights[index],
+                q[place], k[shared], v[shared], None if mask is None else mask[place],
+                None if y is None else y[place], None if weights is None else weights[place],
             )  # fmt: skip
             if sizes.whole:
                 with_weights(given, queries, rules, memory)
@@ -170,14 +193,15 @@ def threads(sizes: Sizes, team: Team) -> int:
 
 def scaled(given: Given, queries: slice, rules: Rules, memory: Block) -> Array:
     """The queries times the scale: fewer products than scaling the scores."""
-    q = memory.q[: queries.stop - queries.start]
-    np.multiply(given.q[queries], rules.scale, out=q)
+    some = given.q[:, queries]
+    q = shaped(memory.q, *some.shape)
+    np.multiply(some, rules.scale, out=q)
     return q
 
 
 def scores_into(s: Array, q: Array, k: Array, softcap: float | None) -> None:
     """Products of queries and keys, capped."""
-    np.matmul(q, k.T, out=s)
+    np.matmul(q, k.swapaxes(1, 2), out=s)
     if softcap is not None:
         s *= 1 / softcap
         np.tanh(s, out=s)
@@ -186,11 +210,11 @@ def scores_into(s: Array, q: Array, k: Array, softcap: float | None) -> None:
 
 def hide(s: Array, given: Given, queries: slice, keys: slice, rules: Rules, memory: Block) -> None:
     """Add a mask of numbers; -inf where a query may not look."""
-    hidden = memory.hidden[: s.size].reshape(s.shape)
+    hidden = shaped(memory.hidden, *s.shape)
     if given.keep is not None and given.keep.dtype != bool:
-        s += given.keep[queries, keys]
+        s += given.keep[:, queries, keys]
     elif given.keep is not None:
-        np.logical_not(given.keep[queries, keys], out=hidden)
+        np.logical_not(given.keep[:, queries, keys], out=hidden)
         np.copyto(s, -np.inf, where=hidden)
     if not rules.cuts(queries, keys):
         return
@@ -217,21 +241,21 @@ def with_weights(given: Given, queries: slice, rules: Rules, memory: Block) -> N
     """All keys at once, in the memory of the weights."""
     if given.weights is None:
         return
-    s = given.weights[queries]
+    s = given.weights[:, queries]
     scores_into(s, scaled(given, queries, rules, memory), given.k, rules.softcap)
     safe = moderate(s, given, rules.softcap)
-    hide(s, given, queries, slice(0, s.shape[1]), rules, memory)
+    hide(s, given, queries, slice(0, s.shape[2]), rules, memory)
     if not safe:
-        s -= finite(s.max(1, keepdims=True))
+        s -= finite(s.max(2, keepdims=True))
     np.exp(s, out=s)
     s /= divisors(sums(s), rules.zeros)
     if given.y is not None:
-        np.matmul(s, given.v, out=given.y[queries])
+        np.matmul(s, given.v, out=given.y[:, queries])
 
 
 def sums(s: Array) -> Array:
     """Sum of each row, kept as 1."""
-    return np.asarray(np.matmul(s, np.ones((s.shape[1], 1), s.dtype)))
+    return np.asarray(np.matmul(s, np.ones((s.shape[2], 1), s.dtype)))
 
 
 def finite(top: Array) -> Array:
@@ -250,7 +274,7 @@ def divisors(total: Array, zeros: bool) -> Array:
 class Running:
     """A range of queries that goes through the keys block by block.
 
-    ``total`` and ``memory.sum`` are sums of exp(score - shift) and of the same times the
+    ``total`` and ``sum`` are sums of exp(score - shift) and of the same times the
     values; ``shift`` is None while it is 0.
     """
 
@@ -259,27 +283,29 @@ class Running:
         self.queries = queries
         self.rules = rules
         self.memory = memory
-        self.count = queries.stop - queries.start
+        self.size = (len(given.q), queries.stop - queries.start)
         self.shift: Array | None = None
-        self.total = np.zeros((self.count, 1), memory.q.dtype)
+        self.total = np.zeros((*self.size, 1), memory.q.dtype)
+        self.sum = shaped(memory.sum, *self.size, given.v.shape[2])
+        self.more = shaped(memory.more, *self.sum.shape)
         self.started = False
 
     def run(self, key_block: int) -> None:
         """Write the result of these queries."""
-        given, memory = self.given, self.memory
+        given = self.given
         if given.y is None:
             return
-        q = scaled(given, self.queries, self.rules, memory)
+        q = scaled(given, self.queries, self.rules, self.memory)
         for keys in self._ranges(key_block):
             self._add(q, keys)
-        y = given.y[self.queries]
+        y = given.y[:, self.queries]
         if not self.started:
             y[...] = 0 if self.rules.zeros else np.nan
             return
-        np.divide(memory.sum[: self.count], divisors(self.total, self.rules.zeros), out=y)
+        np.divide(self.sum, divisors(self.total, self.rules.zeros), out=y)
 
     def _ranges(self, key_block: int) -> Iterator[slice]:
-        seen = self.rules.seen(self.queries, len(self.given.k))
+        seen = self.rules.seen(self.queries, self.given.k.shape[1])
         for start in range(seen.start, seen.stop, key_block):
             yield slice(start, min(start + key_block, seen.stop))
 
@@ -287,30 +313,28 @@ class Running:
         given, memory = self.given, self.memory
         if memory.scores is None:
             return
-        shape = (self.count, keys.stop - keys.start)
-        s = memory.scores[: shape[0] * shape[1]].reshape(shape)
-        scores_into(s, q, given.k[keys], self.rules.softcap)
+        s = shaped(memory.scores, *self.size, keys.stop - keys.start)
+        scores_into(s, q, given.k[:, keys], self.rules.softcap)
         safe = self.shift is None and moderate(s, given, self.rules.softcap)
         hide(s, given, self.queries, keys, self.rules, memory)
         if not safe:
             self._move(s)
         np.exp(s, out=s)
         self.total += sums(s)
-        target = memory.more if self.started else memory.sum
-        np.matmul(s, given.v[keys], out=target[: self.count])
+        np.matmul(s, given.v[:, keys], out=self.more if self.started else self.sum)
         if self.started:
-            memory.sum[: self.count] += memory.more[: self.count]
+            self.sum += self.more
         self.started = True
 
     def _move(self, s: Array) -> None:
         """Subtract the largest score of each row so far; scale what was summed before."""
-        top = s.max(1, keepdims=True)
+        top = s.max(2, keepdims=True)
         if self.started:
             before = np.zeros_like(top) if self.shift is None else self.shift
             before[self.total == 0] = -np.inf
             top = np.maximum(top, before)
             factor = np.exp(before - finite(top))
             self.total *= factor
-            self.memory.sum[: self.count] *= factor
+            self.sum *= factor
         self.shift = finite(top)
         s -= self.shift

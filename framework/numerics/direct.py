@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -30,27 +31,40 @@ FEWEST_COLUMNS = 128
 FEWEST_FILTERS = 16
 """Products of fewer filters spend their time on reading the image."""
 
+LEAST_WORK = 20_000_000
+"""Multiply-accumulates from which waking a second thread pays."""
+
 
 @dataclass(frozen=True)
 class Direct:
-    """A convolution of kernel 1: filters times positions; strided positions are copied."""
+    """A convolution whose windows share nothing: filters times positions.
+
+    Positions that are not one run of the image, strided ones and those of patches, are copied.
+    """
 
     shape: Geometry
     team: Team
 
+    @property
+    def depth(self) -> int:
+        """Numbers that a filter sees."""
+        return self.shape.x[1] * math.prod(self.shape.windows.kernel)
+
     @cached_property
     def tasks(self) -> list[tuple[int, slice, slice]]:
         """(image, filters, rows) of each task."""
-        shape, threads = self.shape, self.team.threads
+        shape = self.shape
+        threads = self.team.threads if shape.x[0] < self.team.threads else 1
         filters, rows = [slice(0, shape.y[1])], [slice(0, shape.y[2])]
-        count, few = shape.y[2] * shape.y[3], shape.x[0] < threads
-        if shape.y[1] * count * 4 <= SMALL_BYTES and (few or threads == 1):
+        count = shape.y[2] * shape.y[3]
+        small = shape.y[1] * count * 4 <= SMALL_BYTES
+        if small and (threads == 1 or shape.y[1] * count * self.depth < LEAST_WORK):
             pass
-        elif shape.y[1] >= 2 * shape.x[1]:  # what follows runs faster along whole planes
+        elif small or shape.y[1] >= 2 * self.depth:  # what follows runs faster on whole planes
             fit = max(FEWEST_FILTERS, RESULT_BYTES // (count * 4))
-            filters = cut(shape.y[1], fit, threads if few else 1)
+            filters = cut(shape.y[1], fit, threads)
         else:
-            row = (shape.x[1] + shape.y[1]) * shape.y[3] * 4
+            row = (self.depth + shape.y[1]) * shape.y[3] * 4
             most = max(TILE_BYTES // row, -(-FEWEST_COLUMNS // shape.y[3]))
             rows = cut(shape.y[2], most, threads)
         return [(b, part, r) for b in range(shape.x[0]) for part in filters for r in rows]
@@ -59,7 +73,7 @@ class Direct:
     def size(self) -> int:
         """Bytes that one worker needs: the positions of its rows."""
         rows = max(part.stop - part.start for *_, part in self.tasks)
-        return room((self.shape.x[1], rows * self.shape.y[3]))
+        return room((self.depth, rows * self.shape.y[3]))
 
     @property
     def scratch(self) -> int:
@@ -68,30 +82,36 @@ class Direct:
 
     def run(self, x: Array, weight: Array, finish: Finish, out: Array, scratch: Array) -> None:
         """Convolve with a weight laid out by `filters.flat`."""
-        down, right = self.shape.windows.stride
 
         def task(number: int) -> None:
-            image, filters, rows = self.tasks[number]
-            taken = x[image, :, rows.start * down : (rows.stop - 1) * down + 1 : down]
-            taken = taken[:, :, : (self.shape.y[3] - 1) * right + 1 : right]
-            if not dense(taken):
+            image, filters, rows = place = self.tasks[number]
+            positions = self.positions(x[image], rows)
+            if not dense(positions):
                 bench = bench_of(scratch, number, self.team.threads, self.size)
-                kept = bench.take(*taken.shape)
-                np.copyto(kept, taken)
-                taken = kept
-            place = (image, filters, rows)
+                kept = bench.take(*positions.shape)
+                np.copyto(kept, positions)
+                positions = kept
             target = out[place]
-            positions = taken.reshape(len(taken), -1)
-            np.matmul(weight[filters], positions, out=target.reshape(len(target), -1))
+            columns = positions.reshape(self.depth, -1)
+            np.matmul(weight[filters], columns, out=target.reshape(len(target), -1))
             finish.channels_first(target, place)
 
         self.team.each(task, len(self.tasks))
+
+    def positions(self, image: Array, rows: slice) -> Array:
+        """[c, rows, columns] of the image, or [c, kh, kw, rows, columns]; not copied."""
+        (down, right), columns = self.shape.windows.stride, self.shape.y[3]
+        if self.depth > len(image):
+            return self.shape.windows.view(image)[..., rows, :columns]
+        found = image[:, rows.start * down : (rows.stop - 1) * down + 1 : down]
+        return found[:, :, : (columns - 1) * right + 1 : right]
 
 
 def dense(x: Array) -> bool:
     """Are the last two axes of [c, h, w] one run, so that a product can read them?"""
     return bool(
-        x.strides[2] == x.itemsize
+        x.ndim == 3
+        and x.strides[2] == x.itemsize
         and x.strides[1] == x.itemsize * x.shape[2]
         and x.strides[0] >= x.itemsize * x.shape[1] * x.shape[2]
     )

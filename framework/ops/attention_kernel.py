@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -43,7 +44,11 @@ def attention_kernel(
         attending.left, attending.bound, first, attending.empty == "zeros",
     )  # fmt: skip
     itemsize = np.dtype(q.dtype).itemsize
-    plan = Sizes(tuple(lead), queries, keys, width, sizes(v)[-1], itemsize, wanted[WEIGHTS])
+    lead = lead or [1]
+    sharing = lead[-1] // max(1, math.prod(sizes(k)[-3:-2]))
+    plan = Sizes(
+        tuple(lead), queries, keys, width, sizes(v)[-1], itemsize, wanted[WEIGHTS], sharing
+    )
     joined = joined_types(k, v, keys) if past is not None else ()
     room = sum(bytes_of(t) for t, want in zip(joined, wanted[KEYS:], strict=False) if not want)
     return kernel_of(

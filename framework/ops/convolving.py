@@ -107,7 +107,7 @@ def image(x: Array) -> Array:
 def chosen(shape: Geometry, how: How) -> tuple[str, Algorithm, Callable[[Array], Array]]:
     """Name, algorithm and layout of the weight."""
     windows, team = shape.windows, how.team
-    if max(windows.kernel) == 1 and shape.groups == 1 and not any(map(any, windows.pads)):
+    if shape.groups == 1 and lie_apart(windows):
         direct = Direct(shape, team)
         return "direct product", direct, flat
     if shape.inner == shape.filters == 1:
@@ -120,6 +120,12 @@ def chosen(shape: Geometry, how: How) -> tuple[str, Algorithm, Callable[[Array],
         return f"winograd f{m}", tiles, partial(transformed, m=m)
     rows = KernelRows(shape, team)
     return "kernel rows", rows, rows_together if rows.together else rows_apart
+
+
+def lie_apart(windows: Windows) -> bool:
+    """Do windows of an unpadded image share nothing?"""
+    axes = zip(windows.spans, windows.stride, strict=True)
+    return all(span <= step or span == 1 for span, step in axes) and not any(map(any, windows.pads))
 
 
 def suits_winograd(shape: Geometry) -> bool:
