@@ -43,8 +43,9 @@ SLOW = 5
 """An engine gets as many rounds as fit into so many times the time of the fastest."""
 TURN = 0.05
 """Seconds of a turn: a small model runs several times in it."""
-PAUSE = 0.02
-"""Seconds between turns: threads of the last engine spin for a while before they sleep."""
+PAUSE = 0.1
+"""Seconds between turns: threads of the last engine spin for a while, those of OpenBLAS for some
+25 ms, before they sleep; until then they take a core from the next."""
 WARM = 2
 LARGE = 1 << 30
 DIFFERENT = 1e-2
