@@ -24,8 +24,11 @@ from framework.numerics.team import Team
 Array = NDArray[Any]
 
 SCORES = 1 << 17
-"""Elements of a block of scores; heads with fewer are taken together, for calls of NumPy that are
-too short make threads wait for each other's interpreter lock."""
+"""Elements of a block of scores."""
+
+TOGETHER = 1 << 18
+"""Scores of heads that are taken together: calls of NumPy that are too short make threads wait for
+each other's interpreter lock."""
 
 KEYS = 512
 """Keys of a block, where there are more than fit into a block with all."""
@@ -91,7 +94,7 @@ class Sizes:
         """Heads taken together: those whose scores are one block."""
         if self.sharing > 1 or self.query_block < self.queries or self.key_block < self.keys:
             return 1
-        return max(1, min(self.lead[-1], SCORES // max(1, self.queries * self.keys)))
+        return max(1, min(self.lead[-1], TOGETHER // max(1, self.queries * self.keys)))
 
     def memory(self) -> int:
         """Scratch bytes of one thread."""
