@@ -125,6 +125,15 @@ def test_equal_nodes_are_shared_but_random_ones_are_not(rng):
     assert run(hand.graph, {}, x=np.ones(3, "float32")) == ["input", "tanh", "mul"]
 
 
+def test_zeros_of_different_signs_are_not_shared(rng):
+    hand = Hand()
+    x = hand.input("x", 1)
+    plus, minus = (hand.add(name, "constant", value=v) for name, v in (("a", 0.0), ("b", -0.0)))
+    graph = hand.done(p=hand.add("p", "div", x, plus), q=hand.add("q", "div", x, minus))
+    found = Session(graph, {}, rewrite=optimize).run({"x": np.ones(1, "float32")}).outputs
+    assert (found["p"][0], found["q"][0]) == (np.inf, -np.inf)
+
+
 def test_a_norm_activation_and_residual_become_part_of_the_convolution(rng):
     hand = Hand()
     x = hand.input("x", 2, 4, 6, 5)

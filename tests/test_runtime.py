@@ -93,6 +93,16 @@ def test_results_are_not_views_of_inputs_or_weights():
     assert (x.max(), weights["token.value"].max()) == (0, 1)
 
 
+def test_nodes_that_are_alike_share_a_kernel_and_stored_tensors_need_no_call():
+    hand = Hand()
+    x, stored = hand.input("x", 4), hand.add("stored", "parameter", shape=(4,))
+    first = hand.add("first", "tanh", hand.add("sum", "add", (x, stored)))
+    graph = hand.done(y=hand.add("second", "tanh", first))
+    plan = make_plan(graph)
+    assert [call.node.name for call in (*plan.prologue, *plan.calls)] == ["sum", "first", "second"]
+    assert plan.calls[1].kernel is plan.calls[2].kernel is not None
+
+
 def test_a_result_that_repeats_one_number_can_be_written_to():
     graph = single("expand", 1, 3, shape=(4, 3))
     y = session(graph).run({"x": np.ones((1, 3))}).outputs["y"]

@@ -53,23 +53,31 @@ class Verdict:
 
 def equal(a: Size, b: Size) -> Verdict:
     """Whether ``a == b``."""
+    if isinstance(a, int) and isinstance(b, int):
+        return known(a == b)
     table_of(a, b)
     return decided(minus(terms_of(a), terms_of(b)), "zero")
 
 
 def at_least(a: Size, b: Size) -> Verdict:
     """Whether ``a >= b``."""
+    if isinstance(a, int) and isinstance(b, int):
+        return known(a >= b)
     table_of(a, b)
     return decided(minus(terms_of(a), terms_of(b)), "nonnegative")
 
 
 def divisible(a: Size, by: Size) -> Verdict:
     """Whether ``a`` is a multiple of ``by``."""
+    if isinstance(a, int) and isinstance(by, int) and by:
+        return known(a % by == 0)
     return decided(remainder(table_of(a, by), terms_of(a), terms_of(by)), "zero")
 
 
 def exact_quotient(a: Size, b: Size) -> Size | None:
     """``a/b`` if that is a whole number, and b not 0, at every legal size; otherwise None."""
+    if isinstance(a, int) and isinstance(b, int):
+        return a // b if b and a % b == 0 else None
     table, above, below = table_of(a, b), terms_of(a), terms_of(b)
     if value_of(below) == 0 or not (low(below, THOROUGH) > 0 or high(below, THOROUGH) < 0):
         return None
@@ -79,6 +87,11 @@ def exact_quotient(a: Size, b: Size) -> Size | None:
     except ShapeError:  # a formula beyond the limits
         return None
     return lowered(table, quotient) if prove(left, "zero").answer is Answer.ALWAYS else None
+
+
+def known(answer: bool) -> Verdict:
+    """The verdict on plain numbers."""
+    return Verdict(Answer.ALWAYS if answer else Answer.NEVER)
 
 
 def decided(terms: Terms, relation: Relation) -> Verdict:

@@ -45,6 +45,14 @@ def scopes_around(graph: Graph, name: str) -> list[str]:
     return [path for path in prefixes if path in graph.scopes]
 
 
+def outermost(graph: Graph, name: str) -> str:
+    """Path of the outermost block copy that holds a node; its own name where there is none."""
+    end = name.find(".")
+    while end >= 0 and name[:end] not in graph.scopes:
+        end = name.find(".", end + 1)
+    return name if end < 0 else name[:end]
+
+
 def exact_value(graph: Graph, text: str) -> Value | None:
     """The result of exactly this name."""
     if text in graph:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from framework.ir.dims import Size
 
@@ -55,13 +55,13 @@ class Formula:
             raise ValueError(f"formula {text!r} is incomplete")
         return Formula(text, tuple(out))
 
-    @property
+    @cached_property
     def name(self) -> str | None:
         """The name, where the formula is nothing but one."""
         first = self.steps[0]
         return first if len(self.steps) == 1 and isinstance(first, str) else None
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """Names in the formula, in order of appearance."""
         named = (s for s in self.steps if isinstance(s, str) and s not in PRECEDENCE)

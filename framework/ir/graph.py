@@ -1,15 +1,15 @@
-"""Node and Graph: a model as a `networkx.MultiDiGraph` whose edges are keyed by input port.
+"""Node and Graph: a model as nodes and what each of their input ports is connected to.
 
-A MultiDiGraph, because in a plain DiGraph ``x -> attention`` for q, k and v would collapse
-into one edge.  Nothing here recurses: a chain of 100,000 nodes is as good as one of ten.
+`Graph.nx` is the same as a `networkx.MultiDiGraph`, made when somebody asks for it.
+Nothing here recurses: a chain of 100,000 nodes is as good as one of ten.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-
-import networkx as nx
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from framework.errors import Place, ShapeError
 from framework.ir.attributes import ShapeAttr
@@ -18,6 +18,9 @@ from framework.ir.dims import Size, Symbols
 from framework.ir.match import Given, Namer
 from framework.ir.op import Array, Cost, Match, Op
 from framework.ir.types import TensorType
+
+if TYPE_CHECKING:
+    import networkx
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,10 @@ class Parameter:
 
 @dataclass(slots=True)
 class Node:
-    """One use of an operator: its types, its stored weights, its place in the file."""
+    """One use of an operator: its types, its stored weights, its place in the file.
+
+    Graphs that passes make of one another share nodes: a node of a finished graph never changes.
+    """
 
     name: str
     op: Op
@@ -111,16 +117,16 @@ class Scope:
 
 
 class Graph:
-    """A model: nodes with operators and types, edges keyed by input port.
+    """A model: nodes with operators and types, each after everything that it reads.
 
-    ``graph.nx`` is the networkx graph; each node has its `Node` under the key "node", each
-    edge the number of the source's output under "output".
+    ``graph.wires`` says for each node what its input ports are connected to: ``xs.0``, ``xs.1``
+    for a variadic port.
     """
 
     def __init__(self, name: str = "model", doc: str | None = None) -> None:
         self.name = name
         self.doc = doc
-        self.nx: nx.MultiDiGraph[str] = nx.MultiDiGraph(name=name)
+        self.wires: dict[str, dict[str, Value]] = {}
         self.symbols = Symbols()
         self.examples: dict[str, int] = {}
         self.outputs: dict[str, Value] = {}
@@ -153,23 +159,42 @@ class Graph:
         self, name: str, type_: TensorType, place: Place | None = None, doc: str | None = None
     ) -> Value:
         """Declare an input of this type."""
-        self._insert(Node(name, Input(type_.shape, type_.dtype), (type_,), place=place, doc=doc))
+        node = Node(name, Input(type_.shape, type_.dtype), (type_,), place=place, doc=doc)
+        self._insert(node, {})
         return Value(name)
 
     def add(self, node: Node, wires: Wires) -> None:
         """Append a typed node; every value in ``wires`` must exist already."""
-        for port, value in flat(wires):
+        read = dict(flat(wires))
+        for port, value in read.items():
             if value.node not in self._nodes:
                 raise ShapeError(f"{node.name}: nothing is called {value.node} (port {port})")
-        self._insert(node)
-        for port, value in flat(wires):
-            self.nx.add_edge(value.node, node.name, key=port, output=value.output)
+        self._insert(node, read)
 
-    def _insert(self, node: Node) -> None:
+    def _insert(self, node: Node, read: dict[str, Value]) -> None:
         if node.name in self._nodes:
             raise ShapeError(f"the name {node.name} is taken", code="duplicate-id")
         self._nodes[node.name] = node
-        self.nx.add_node(node.name, node=node)
+        self.wires[node.name] = read
+        for derived in ("nx", "_users"):
+            self.__dict__.pop(derived, None)
+
+    @cached_property
+    def nx(self) -> networkx.MultiDiGraph[str]:
+        """The same for networkx; what is changed there changes nothing here.
+
+        A MultiDiGraph with edges keyed by input port, because in a plain DiGraph
+        ``x -> attention`` for q, k and v would collapse into one edge.  Each node has its `Node`
+        under the key "node", each edge the number of the source's output under "output".
+        """
+        from networkx import MultiDiGraph  # slow to load, and passes and runs do without
+
+        found: networkx.MultiDiGraph[str] = MultiDiGraph(name=self.name)
+        found.add_nodes_from((node.name, {"node": node}) for node in self)
+        for name, wires in self.wires.items():
+            for port, value in wires.items():
+                found.add_edge(value.node, name, key=port, output=value.output)
+        return found
 
     def type_of(self, value: Value) -> TensorType:
         """Type of a node's result."""
@@ -177,8 +202,7 @@ class Graph:
 
     def wires_of(self, name: str) -> dict[str, Value]:
         """What each input port is connected to; ``xs.0``, ``xs.1`` for a variadic port."""
-        edges = self.nx.in_edges(name, keys=True, data=True)
-        return {port: Value(source, data["output"]) for source, _, port, data in edges}
+        return self.wires[name].copy()
 
     def types_at(self, name: str) -> dict[str, TensorType]:
         """Type at each connected input port."""
@@ -207,19 +231,23 @@ class Graph:
 
     def users_of(self, name: str) -> list[str]:
         """Names of the nodes that read a result of this one, each once, in order."""
-        return list(dict.fromkeys(target for _, target in self.nx.out_edges(name)))
+        return list(self._users.get(name, ()))
+
+    @cached_property
+    def _users(self) -> dict[str, dict[str, None]]:
+        users: dict[str, dict[str, None]] = {}
+        for name, wires in self.wires.items():
+            for value in wires.values():
+                users.setdefault(value.node, {})[name] = None
+        return users
 
     def needed_by(self, values: Iterable[Value]) -> set[str]:
         """Names of the nodes that these values depend on, their own included."""
         names = {value.node for value in values}
         for name in reversed(self._nodes):
             if name in names:
-                names.update(value.node for value in self.wires_of(name).values())
+                names.update([value.node for value in self.wires[name].values()])
         return names
-
-    def order(self) -> list[Node]:
-        """The nodes, each after everything that it reads."""
-        return [self._nodes[name] for name in nx.topological_sort(self.nx)]
 
 
 def flat(wires: Wires) -> Iterable[tuple[str, Value]]:

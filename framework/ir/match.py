@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from framework.errors import ShapeError
@@ -30,12 +30,13 @@ class Match:
     """
 
     def __init__(self, attributes: Mapping[str, Bound], namer: Namer | None = None) -> None:
-        self._namer = Symbols().bounded if namer is None else namer
+        self._namer = namer
         self.names: dict[str, Bound] = dict(attributes)
         self.shapes: dict[str, Any] = {}
         self.types: dict[str, Given] = {}
         self.conditions: list[Condition] = []
-        self._origin: dict[str, str] = {}
+        self._origin: dict[str, tuple[str, int | None]] = {}
+        """Label and axis that each name was bound at; no axis for ``*name``."""
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -72,7 +73,8 @@ class Match:
 
         In a model it is a symbol of its own; ``most`` bounds it where it is a plain number.
         """
-        return self._namer(hint, least, most if isinstance(most, int) else None)
+        namer = Symbols().bounded if self._namer is None else self._namer
+        return namer(hint, least, most if isinstance(most, int) else None)
 
     def bind(self, port: Port, given: Given) -> None:
         """Match one port against what is connected to it."""
@@ -121,14 +123,13 @@ class Match:
 
     def _bind_shape(self, port: Port, shape: Shape, label: str) -> None:
         for axis, position, have in pair(port, shape, label):
-            where = f"{label} axis {position}"
             if axis.name is not None and axis.name not in self.names:
                 self.names[axis.name] = have
-                self._origin[axis.name] = where if not axis.many else label
+                self._origin[axis.name] = (label, None if axis.many else position)
             elif isinstance(have, tuple):
                 self._check_many(axis, have, label)
             else:
-                self._check(axis.text, self._value(axis), have, where, axis.formula.names)
+                self._check(axis, self._value(axis), have, (label, position))
 
     def _check_many(self, axis: Axis, have: Shape, label: str) -> None:
         expected = self.names[axis.name or ""]
@@ -138,16 +139,23 @@ class Match:
                 f"({axis.text}) was expected"
             )
         for index, (want, size) in enumerate(zip(expected, have, strict=True)):
-            self._check(axis.text, want, size, f"{label} axis {index}", axis.formula.names)
+            self._check(axis, want, size, (label, index))
 
-    def _check(self, text: str, want: Size, have: Size, where: str, names: Sequence[str]) -> None:
+    def _check(self, axis: Axis, want: Size, have: Size, where: tuple[str, int]) -> None:
+        if have == want:
+            return
         origins = [
-            f"{n} = {self.names[n]} from {self._origin[n]}"
-            for n in names
+            f"{n} = {self.names[n]} from {place_text(*self._origin[n])}"
+            for n in axis.formula.names
             if n in self._origin and not isinstance(self.names[n], tuple)
         ]
         basis = f" ({', '.join(origins)})" if origins else ""
-        self.require("==", have, want, f"{where} must be {text}{basis}")
+        self.require("==", have, want, f"{place_text(*where)} must be {axis.text}{basis}")
+
+
+def place_text(label: str, axis: int | None) -> str:
+    """``x axis 2``; the label alone without an axis."""
+    return label if axis is None else f"{label} axis {axis}"
 
 
 def pair(port: Port, shape: Shape, label: str) -> list[tuple[Axis, int, Size | Shape]]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from math import copysign
 from typing import Any, ClassVar, dataclass_transform
 
 import numpy as np
@@ -143,6 +145,7 @@ class Op:
     ports: ClassVar[Signature]
     fields: ClassVar[tuple[str, ...]] = ()
     """Names of the attributes, in order of declaration."""
+    _defaults: ClassVar[Mapping[str, object]] = {}
     _attributes: ClassVar[tuple[Attribute, ...]]
     attributes = LazyAttributes()
     """The attributes with their kinds and defaults."""
@@ -157,6 +160,7 @@ class Op:
             raise TypeError(f"operator {name!r} is declared by {_REGISTRY[name]} and by {cls}")
         cls.name, cls.ports = name, Signature.parse(cls.signature)
         cls.fields = field_names(cls)
+        cls._defaults = {name: vars(cls)[name] for name in cls.fields if name in vars(cls)}
         if len(cls.fields) == 1 and cls.main is None:
             cls.main = cls.fields[0]
         check_declaration(cls)
@@ -172,12 +176,13 @@ class Op:
         if len(values) > len(self.fields) or wrong:
             surplus = wrong[0] if wrong else values[-1]
             raise TypeError(f"{self.name} takes {', '.join(self.fields)}; not {surplus!r}")
-        given |= named
-        defaults = vars(type(self))
-        for name in self.fields:
-            if name not in given and name not in defaults:
-                raise TypeError(f"{self.name} needs {name!r}")
-            self.__dict__[name] = given[name] if name in given else defaults[name]
+        own = self.__dict__
+        own.update(self._defaults)
+        own.update(given)
+        own.update(named)
+        if len(own) < len(self.fields):
+            missing = next(name for name in self.fields if name not in own)
+            raise TypeError(f"{self.name} needs {missing!r}")
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"{self.name} cannot change: {name!r} is fixed when it is made")
@@ -185,10 +190,10 @@ class Op:
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
-        return self.values == other.values
+        return self._key == other._key and self._signs == other._signs
 
     def __hash__(self) -> int:
-        return hash((self.name, *self.values.values()))
+        return hash((self.name, self._key))
 
     def __repr__(self) -> str:
         listed = ", ".join(f"{name}={value!r}" for name, value in self.values.items())
@@ -260,6 +265,19 @@ class Op:
         """Attribute values by name."""
         return {name: self.__dict__[name] for name in self.fields}
 
+    @cached_property
+    def _key(self) -> tuple[Any, ...]:
+        return tuple(self.values.values())
+
+    @cached_property
+    def _signs(self) -> tuple[float, ...]:
+        return tuple(signs_of_zeros(self._key))
+
+    @cached_property
+    def symbolic(self) -> bool:
+        """Is there a symbolic size in an attribute?"""
+        return any(map(mentions_symbol, self.values.values()))
+
     @property
     def components(self) -> tuple[Op, ...]:
         """The operators that a pass made this one of, the first one first; usually none."""
@@ -277,8 +295,9 @@ class Op:
 
     def at(self, sizes: Mapping[str, Size]) -> Op:
         """The operator with symbols in its attributes replaced by sizes."""
-        changed = {k: at_sizes(v, sizes) for k, v in self.values.items() if mentions_symbol(v)}
-        return type(self)(**{**self.values, **changed}) if changed else self
+        if not self.symbolic:
+            return self
+        return type(self)(**{name: at_sizes(value, sizes) for name, value in self.values.items()})
 
     def match(self, given: Mapping[str, Given], namer: Namer | None = None) -> Match:
         """Bind the signature's names to what is connected."""
@@ -387,6 +406,15 @@ def spread(value: Any, rank: int, what: str) -> tuple[Any, ...]:
             f"{what} has {len(value)} values {list(value)}, the input has {rank} spatial axes"
         )
     return value
+
+
+def signs_of_zeros(values: tuple[Any, ...]) -> Iterator[float]:
+    """The sign of each zero, in order: Python finds -0.0 and 0.0 equal, 1/x does not."""
+    for value in values:
+        if isinstance(value, tuple):
+            yield from signs_of_zeros(value)
+        elif value == 0:
+            yield copysign(1, value)
 
 
 def mentions_symbol(value: object) -> bool:

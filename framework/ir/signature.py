@@ -17,6 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from framework.ir.formula import Formula
 from framework.ir.types import GROUPS
@@ -32,7 +33,7 @@ class Axis:
     formula: Formula
     many: bool = False
 
-    @property
+    @cached_property
     def name(self) -> str | None:
         """The name that this entry binds, if it is a bare one."""
         return self.formula.name
@@ -52,7 +53,7 @@ class Port:
     def __str__(self) -> str:
         return f"{self.name}: [{', '.join(axis.text for axis in self.axes)}]"
 
-    @property
+    @cached_property
     def star(self) -> int | None:
         """Index of the ``*name`` entry, if there is one."""
         return next((i for i, axis in enumerate(self.axes) if axis.many), None)
@@ -74,12 +75,12 @@ class Signature:
             raise ValueError(f"signature {text!r} has no ->")
         return cls(text, tuple(ports(left)), tuple(ports(right)))
 
-    @property
+    @cached_property
     def tensors(self) -> tuple[Port, ...]:
         """Input ports that edges fill (no parameter slots)."""
         return tuple(port for port in self.inputs if not port.parameter)
 
-    @property
+    @cached_property
     def slots(self) -> tuple[Port, ...]:
         """Parameter slots: filled by stored weights unless an edge is connected."""
         return tuple(port for port in self.inputs if port.parameter)

@@ -6,8 +6,7 @@ is connected exactly once; the stored types are those that the operators infer.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from framework.errors import Mistake, ShapeError, did_you_mean
 from framework.ir.dims import Size, Symbols, format_shape, substitute
@@ -18,7 +17,6 @@ from framework.ir.types import TensorType
 
 def verify(graph: Graph) -> None:
     """Raise `ShapeError` with the first fact that makes the graph unsound."""
-    check_names(graph)
     seen: set[str] = set()
     for node in graph:
         check_edges(graph, node, seen)
@@ -29,22 +27,12 @@ def verify(graph: Graph) -> None:
         check_result(graph, value.node, value.output, f"output '{name}'")
 
 
-def check_names(graph: Graph) -> None:
-    """The nodes, and what networkx knows of them, are the same."""
-    stored = {name: data["node"] for name, data in graph.nx.nodes(data=True)}
-    for node in graph:
-        if stored.pop(node.name, None) is not node:
-            raise ShapeError(f"{node.name}: graph.nx does not hold this node")
-    for name in stored:
-        raise ShapeError(f"{name}: graph.nx holds it, the graph does not")
-
-
 def check_edges(graph: Graph, node: Node, seen: set[str]) -> None:
     """Everything that a node reads stands before it, which no cycle can satisfy."""
-    for source, _, port, data in graph.nx.in_edges(node.name, keys=True, data=True):
-        if source not in seen:
-            raise ShapeError(f"{node.name}: reads {source} (port {port}), which comes after it")
-        check_result(graph, source, data["output"], f"{node.name}: port {port}")
+    for port, value in graph.wires_of(node.name).items():
+        if value.node not in seen:
+            raise ShapeError(f"{node.name}: reads {value.node} (port {port}), which comes after it")
+        check_result(graph, value.node, value.output, f"{node.name}: port {port}")
 
 
 def check_result(graph: Graph, name: str, output: int, where: str) -> None:
@@ -57,18 +45,15 @@ def check_result(graph: Graph, name: str, output: int, where: str) -> None:
 
 
 def check_ports(graph: Graph, node: Node) -> None:
-    """Each port is one of the signature's and connected once; variadic ones have no gap."""
-    used = Counter(port for _, _, port in graph.nx.in_edges(node.name, keys=True))
-    for port, times in used.items():
-        if times > 1:
-            raise ShapeError(f"{node.name}: port {port} is connected {times} times")
+    """Each port is one of the signature's; variadic ones have no gap."""
+    used = graph.wires_of(node.name)
     known = set(expected_ports(node, used))
     for port in used:
         if port not in known:
             raise ShapeError(f"{node.name}: {node.op.name} has no port {port} here")
 
 
-def expected_ports(node: Node, used: Counter[str]) -> Iterator[str]:
+def expected_ports(node: Node, used: Collection[str]) -> Iterator[str]:
     """Names of all edges that a node can have; ``xs.0`` to ``xs.n-1`` where n begin with ``xs.``.
 
     Of n edges, one must lie outside of this range if a number is left out.

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from framework.ir.graph import Graph, Node, Value
 from framework.ir.op import Op
@@ -14,14 +13,12 @@ from framework.passes.rewrite import Rewriter, only_reader, readers
 HEADS: dict[str, type[Fused]] = {"conv": FusedConv, "linear": FusedLinear}
 
 
-@dataclass(frozen=True)
-class Chain:
-    """A product, and what is attached to it."""
+class Chain(NamedTuple):
+    """A product, and what is attached to it; ``nodes`` are all of them, the product first."""
 
-    head: Node
-    addend: Value | None = None
-    activation: Op | None = None
-    last: Node | None = None
+    nodes: list[Node]
+    addend: Value | None
+    activation: Op | None
 
 
 def fuse(graph: Graph) -> Graph:
@@ -31,10 +28,10 @@ def fuse(graph: Graph) -> Graph:
     absorbed: set[str] = set()
     for node in graph:
         if node.op.name in HEADS and node.name not in absorbed:
-            chain = grown(graph, Chain(node), used, absorbed)
-            if chain.last is not None:
-                ends[chain.last.name] = chain
-                absorbed.update(members(graph, chain))
+            chain = grown(graph, node, used, absorbed)
+            if len(chain.nodes) > 1:
+                ends[chain.nodes[-1].name] = chain
+                absorbed.update(member.name for member in chain.nodes)
     if not ends:
         return graph
     rewriter = Rewriter(graph)
@@ -46,29 +43,24 @@ def fuse(graph: Graph) -> Graph:
     return rewriter.finish()
 
 
-def grown(
-    graph: Graph,
-    chain: Chain,
-    used: dict[Value, list[str]],
-    absorbed: set[str],
-) -> Chain:
-    """The chain with everything that can be attached to it."""
-    node = chain.head
-    while (
-        follower := only_reader(graph, node, used)
-    ) is not None and follower.name not in absorbed:
+def grown(graph: Graph, head: Node, used: dict[Value, list[str]], absorbed: set[str]) -> Chain:
+    """The product with everything that can be attached to it."""
+    nodes, addend = [head], None
+    while (follower := only_reader(graph, nodes[-1], used)) is not None:
+        if follower.name in absorbed:
+            break
         wires = graph.wires_of(follower.name)
-        if follower.op.name == "add" and chain.addend is None and len(wires) == 2:
-            other = next((v for v in wires.values() if v != Value(node.name)), None)
+        if follower.op.name == "add" and addend is None and len(wires) == 2:
+            other = next((v for v in wires.values() if v.node != nodes[-1].name), None)
             if other is None or not addable(graph, follower, other):
                 break
-            chain = replace(chain, addend=other, last=follower)
+            addend = other
+            nodes.append(follower)
         elif isinstance(follower.op, Activation) and len(wires) == 1:
-            return replace(chain, activation=follower.op, last=follower)
+            return Chain([*nodes, follower], addend, follower.op)
         else:
             break
-        node = follower
-    return chain
+    return Chain(nodes, addend, None)
 
 
 def addable(graph: Graph, add: Node, other: Value) -> bool:
@@ -77,22 +69,12 @@ def addable(graph: Graph, add: Node, other: Value) -> bool:
     return graph.type_of(other) == add.type and all(type_ == add.type for type_ in types)
 
 
-def members(graph: Graph, chain: Chain) -> Iterator[str]:
-    """The nodes of a chain."""
-    node = chain.last
-    while node is not None and node is not chain.head:
-        yield node.name
-        before = [v.node for v in graph.wires_of(node.name).values() if v != chain.addend]
-        node = graph[before[0]]
-    yield chain.head.name
-
-
 def attach(rewriter: Rewriter, chain: Chain) -> Value:
     """The fused node, in the place of the last one."""
-    head, last = chain.head, chain.last
+    head, last = chain.nodes[0], chain.nodes[-1]
     op = HEADS[head.op.name](head.op, chain.addend is not None, chain.activation)
     wires = rewriter.wires(head)
     if chain.addend is not None:
         wires["addend"] = rewriter.values[chain.addend]
-    name = head.name if last is None else last.name
-    return Value(rewriter.add(name, op, wires, head.parameters, like=last).name)
+    added = rewriter.add(last.name, op, wires, head.parameters, like=last, outputs=last.outputs)
+    return Value(added.name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from framework.ir.graph import Graph, Node, Parameter, Value, Wires, grouped
+from framework.ir.match import Given
 from framework.ir.op import Op, find_op
 from framework.ir.types import TensorType
 
@@ -29,6 +30,7 @@ class Rewriter:
         self.unwired: set[tuple[str, str]] = set()
         """Ports (node, port) that a kept node no longer reads."""
         self._stored: dict[str, Value] = {}
+        self._types: dict[tuple[object, ...], tuple[TensorType, ...]] = {}
 
     def wires(self, node: Node) -> dict[str, Value | tuple[Value, ...]]:
         """What an old node reads, in the new graph."""
@@ -42,11 +44,16 @@ class Rewriter:
 
     def keep(self, node: Node) -> None:
         """Take an old node as it is."""
-        added = Node(node.name, node.op, node.outputs, dict(node.parameters), node.place, node.doc)
-        self.new.add(added, self.wires(node))
+        wires = {
+            port: self.values[value]
+            for port, value in self.old.wires_of(node.name).items()
+            if (node.name, port) not in self.unwired
+        }
+        self.new.add(node, wires)
         self.store(node.parameters.values())
         for output in range(len(node.outputs)):
-            self.values[Value(node.name, output)] = Value(node.name, output)
+            value = Value(node.name, output)
+            self.values[value] = value
 
     def add(
         self,
@@ -55,8 +62,12 @@ class Rewriter:
         wires: Wires,
         parameters: Mapping[str, str] | None = None,
         like: Node | None = None,
+        outputs: tuple[TensorType, ...] | None = None,
     ) -> Node:
-        """Add a node in the place of ``like``; its name gets a number where it is taken."""
+        """Add a node in the place of ``like``; its name gets a number where it is taken.
+
+        ``outputs`` are the types of its results where they are known.
+        """
         free, number = name, 1
         while free in self.new or free in self.old:
             if like is not None and free == like.name and free not in self.new:
@@ -64,13 +75,25 @@ class Rewriter:
             number += 1
             free = f"{name}_{number}"
         stored = {} if parameters is None else dict(parameters)
-        given = self.new.given_by(wires) | {s: self.stored_type(n) for s, n in stored.items()}
-        inference = op.infer(given, self.new.namer(free))
+        if outputs is None:
+            given = self.new.given_by(wires) | {s: self.stored_type(n) for s, n in stored.items()}
+            outputs = self._inferred(free, op, given)
         place, doc = (None, None) if like is None else (like.place, like.doc)
-        node = Node(free, op, inference.outputs, stored, place, doc)
+        node = Node(free, op, outputs, stored, place, doc)
         self.new.add(node, wires)
         self.store(stored.values())
         return node
+
+    def _inferred(self, name: str, op: Op, given: dict[str, Given]) -> tuple[TensorType, ...]:
+        """Types of the results; inferred once for nodes that are alike."""
+        key = (op, *given.items())
+        if key not in self._types:
+            found = len(self.new.symbols.found)
+            outputs = op.infer(given, self.new.namer(name)).outputs
+            if len(self.new.symbols.found) > found:  # sizes that are this node's own
+                return outputs
+            self._types[key] = outputs
+        return self._types[key]
 
     def store(self, names: Iterable[str]) -> None:
         """Take stored weights over."""
@@ -81,9 +104,10 @@ class Rewriter:
     def stored(self, name: str) -> Value:
         """A stored weight as a value: what is computed from weights is computed once a plan."""
         if name not in self._stored:
-            stored = self.old.parameters[name]
-            op = find_op("parameter")(shape=stored.shape, dtype=stored.dtype)
-            self._stored[name] = Value(self.add(f"{name}.stored", op, {}, {"value": name}).name)
+            type_ = self.stored_type(name)
+            op = find_op("parameter")(shape=type_.shape, dtype=type_.dtype)
+            node = self.add(f"{name}.stored", op, {}, {"value": name}, outputs=(type_,))
+            self._stored[name] = Value(node.name)
         return self._stored[name]
 
     def slot(self, node: Node, slot: str) -> Value | None:

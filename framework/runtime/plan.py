@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -45,11 +46,11 @@ class Spot:
 
     def view(self, arena: Array) -> Array:
         """The memory of the result."""
-        size = int(np.prod(self.shape, dtype=np.int64)) * np.dtype(self.dtype).itemsize
+        size = prod(self.shape) * np.dtype(self.dtype).itemsize
         return arena[self.offset : self.offset + size].view(self.dtype).reshape(self.shape)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Call:
     """One function call: from slots into slots; then the slots in ``free`` are emptied.
 

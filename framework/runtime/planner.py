@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -11,10 +11,10 @@ import numpy as np
 
 from framework.errors import ShapeError
 from framework.ir.dims import symbols_of
-from framework.ir.find import scopes_around
+from framework.ir.find import outermost
 from framework.ir.graph import Graph, Input, Node, Value, grouped
 from framework.ir.kernel import How, Kernel
-from framework.ir.op import PLAIN, mentions_symbol
+from framework.ir.op import PLAIN, Op
 from framework.ir.types import TensorType
 from framework.runtime.arena import Block, lay_out, most_alive
 from framework.runtime.plan import NOTHING, Call, LaidOut, Plan, Source, Spot, flat_slots
@@ -47,22 +47,21 @@ def make_plan(
     inputs = {name: planner.results(graph[name])[0] for name in graph.inputs}
     nodes = needed(graph, wanted)
     planner.read = readers(graph, nodes, wanted)
-    drafts = [planner.draft(node) for node in nodes]
+    calls = [call for node in nodes if (call := planner.draft(node)) is not None]
     outputs = {name: planner.slots[value] for name, value in graph.outputs.items()}
     found = {name: planner.slots[value] for name, value in kept.items()}
-    prologue = [call for call in drafts if planner.is_constant(call)]
-    calls = [call for call in drafts if not planner.is_constant(call)]
     given_out = {*outputs.values(), *found.values()}
     memory = Memory(planner, calls, given_out, set(inputs.values()))
+    memory.place()
     return Plan(
-        calls=tuple(memory.placed()),
+        calls=tuple(calls),
         slots=len(planner.types),
         inputs=inputs,
         weights=planner.weights,
         outputs=outputs,
         kept=found,
         peak_bytes=memory.peak,
-        prologue=tuple(prologue),
+        prologue=tuple(planner.prologue),
         constants=frozenset(planner.constants),
         laid=planner.laid,
         contents={slot: planner.names[slot] for slot in planner.constants & planner.names.keys()},
@@ -97,55 +96,65 @@ class Planner:
         self.slots: dict[Value, int] = {}
         self.weights: dict[str, int] = {}
         self.types: list[TensorType | None] = [None]
+        self.prologue: list[Call] = []
         self.constants: set[int] = set()
         self.names: dict[int, int] = {}
         self.laid: dict[int, LaidOut] = {}
         self.read: set[Value] = set()
         self.unread: set[int] = set()
         self._found: set[str] = set()
+        self._fixed: dict[TensorType, TensorType] = {}
+        """Types of the graph at the sizes of the plan."""
+        self._open: set[TensorType | None] = set()
+        """Those with a size that only the data decide."""
         self._laid: dict[tuple[object, ...], int] = {}
+        self._kernels: dict[tuple[object, ...], Kernel | None] = {}
 
     # ------------------------------------------------------------------ calls
 
-    def draft(self, node: Node) -> Call:
-        """The call of one node, its memory not placed yet."""
+    def draft(self, node: Node) -> Call | None:
+        """The call of one node, its memory not placed yet; None where a run has none."""
+        if node.op.name == "parameter" and "value" in node.parameters:
+            self.slots[Value(node.name)] = self._weight(node, "value")
+            return None
         op = node.op.at(self.sizes)
         inputs = tuple(self._sources(node))
-        types = [self.types[slot] for slot in flat_slots(inputs)]
+        slots = tuple(flat_slots(inputs))
         outputs = self.results(node)
-        self._settle(node, inputs, outputs)
-        wanted = tuple(Value(node.name, i) in self.read for i in range(len(outputs)))
-        self.unread.update(s for s, read in zip(outputs, wanted, strict=True) if not read)
-        late = mentions_symbol(tuple(op.values.values())) or not all(map(is_fixed, types))
-        constant = self.constants.issuperset(outputs)
+        constant = self._settles(node, inputs, outputs)
+        late = op.symbolic or (bool(self._open) and any(self.types[s] in self._open for s in slots))
         kernel = None
         if self.fast and not late and not constant:
-            kernel = op.prepare(types, replace(self.how, wanted=wanted))
-        late_layouts: tuple[tuple[int, Any], ...] = ()
-        if kernel is not None:
-            late_layouts = tuple(
-                (i, function)
-                for i, function in kernel.layouts.items()
-                if inputs[i] != NOTHING and inputs[i] not in self.constants
-            )
-            inputs = self._laid_out(inputs, kernel)
-        scopes = scopes_around(self.graph, node.name)
-        return Call(
+            kernel = self._prepared(op, node.name, slots, outputs)
+        call = Call(
             node=node,
-            stage=scopes[0] if scopes else node.name,
+            stage=outermost(self.graph, node.name),
             function=op.compute if kernel is None else kernel,
-            inputs=inputs,
+            inputs=inputs if kernel is None else self._laid_out(inputs, kernel),
             outputs=outputs,
             types=tuple(t for slot in outputs if (t := self.types[slot]) is not None),
             kernel=kernel,
-            layouts=late_layouts,
-            finds=tuple(self._finds(node.outputs)),
+            layouts=() if kernel is None else self._late_layouts(inputs, kernel),
+            finds=tuple(self._finds(node.outputs)) if self.graph.symbols.found else (),
             late=op if late else None,
         )
+        if constant:
+            self.prologue.append(call)
+        return None if constant else call
 
-    def is_constant(self, call: Call) -> bool:
-        """Does no input reach this call?"""
-        return self.constants.issuperset(call.outputs)
+    def _prepared(
+        self, op: Op, name: str, slots: Sequence[int], outputs: Sequence[int]
+    ) -> Kernel | None:
+        """What the operator offers for these types; asked once for all nodes that are alike."""
+        wanted: tuple[bool, ...] = (True,)
+        if len(outputs) > 1:
+            wanted = tuple(Value(name, number) in self.read for number in range(len(outputs)))
+            self.unread.update(s for s, read in zip(outputs, wanted, strict=True) if not read)
+        types = tuple(self.types[slot] for slot in slots)
+        key = (op, types, wanted)
+        if key not in self._kernels:
+            self._kernels[key] = op.prepare(types, replace(self.how, wanted=wanted))
+        return self._kernels[key]
 
     def results(self, node: Node) -> tuple[int, ...]:
         """New slots for what a node gives."""
@@ -155,23 +164,36 @@ class Planner:
             self.slots[Value(node.name, output)] = found[-1]
         return tuple(found)
 
-    def _settle(self, node: Node, inputs: Sequence[Source], outputs: Sequence[int]) -> None:
-        """Results that no input reaches are computed once, unless they are huge."""
-        reached = not self.constants.issuperset(s for s in flat_slots(inputs) if s != NOTHING)
-        if reached or node.op.random or isinstance(node.op, Input):
-            return
-        from_weights = any(slot in self.names for slot in flat_slots(inputs))
+    def _settles(self, node: Node, inputs: Sequence[Source], outputs: Sequence[int]) -> bool:
+        """Are the results computed once?  Those that no input reaches are, unless huge."""
+        slots = tuple(flat_slots(inputs))
+        reached = not all(slot in self.constants or slot == NOTHING for slot in slots)
+        if reached or node.op.random:
+            return False
+        from_weights = any(slot in self.names for slot in slots)
         size = sum(bytes_of(self.types[slot]) for slot in outputs)
-        if from_weights or size <= MOST_CONSTANT:
-            self.constants.update(outputs)
-            given = tuple(
-                self.names.get(source) if isinstance(source, int)
-                else tuple(self.names[slot] for slot in source)
-                for source in inputs
-            )  # fmt: skip
-            for number, slot in enumerate(outputs):
-                content = (node.op.at(self.sizes), given, number, str(self.types[slot]))
-                self.names[slot] = self.contents.number(*content)
+        if not from_weights and size > MOST_CONSTANT:
+            return False
+        self.constants.update(outputs)
+        given = tuple(
+            self.names.get(source) if isinstance(source, int)
+            else tuple(self.names[slot] for slot in source)
+            for source in inputs
+        )  # fmt: skip
+        for number, slot in enumerate(outputs):
+            content = (node.op.at(self.sizes), given, number, str(self.types[slot]))
+            self.names[slot] = self.contents.number(*content)
+        return True
+
+    def _late_layouts(
+        self, inputs: Sequence[Source], kernel: Kernel
+    ) -> tuple[tuple[int, Callable[[Any], Any]], ...]:
+        """How arguments that are no constants are laid out, at every call."""
+        return tuple(
+            (number, function)
+            for number, function in kernel.layouts.items()
+            if inputs[number] != NOTHING and inputs[number] not in self.constants
+        )
 
     def _laid_out(self, inputs: tuple[Source, ...], kernel: Kernel) -> tuple[Source, ...]:
         """Arguments with those that a kernel wants laid out replaced; constants only once."""
@@ -206,11 +228,19 @@ class Planner:
                     yield number, axis, name
 
     def _slot(self, type_: TensorType, name: str) -> int:
-        concrete = type_.at(self.sizes)
-        if not self.graph.symbols.found.issuperset(symbols_of(*concrete.shape)):
-            raise ShapeError(f"{name}: {concrete} has no fixed size yet; a plan needs every size")
-        self.types.append(concrete)
+        if type_ not in self._fixed:
+            self._fixed[type_] = self._fix(type_, name)
+        self.types.append(self._fixed[type_])
         return len(self.types) - 1
+
+    def _fix(self, type_: TensorType, name: str) -> TensorType:
+        concrete = type_.at(self.sizes)
+        if left := symbols_of(*concrete.shape):
+            self._open.add(concrete)
+            if not self.graph.symbols.found.issuperset(left):
+                fact = f"{name}: {concrete} has no fixed size yet; a plan needs every size"
+                raise ShapeError(fact)
+        return concrete
 
     def _sources(self, node: Node) -> Iterator[Source]:
         """Slots of the arguments, in the order of the signature."""
@@ -238,7 +268,7 @@ class Planner:
         return self.weights[name]
 
 
-@dataclass
+@dataclass(slots=True)
 class Life:
     """One piece of memory: its bytes, when it is used, and whether the arena may hold it."""
 
@@ -259,11 +289,12 @@ class Memory:
         self.given_out = given_out
         self.lives: dict[int, Life] = {}
         self.owners: dict[int, tuple[int, ...]] = {}
-        self.aliases: dict[int, list[int]] = {}
+        self.last_touch: dict[int, int] = {}
+        """The last call that reads memory, by its owner."""
         self.turned: set[int] = set()
+        self.last_use = last_uses(calls)
         for slot in inputs:
             self._begin(slot, -1, False)
-        self.last_use = last_uses(calls)
         for number, call in enumerate(calls):
             self._live(number, call)
         for slot in (*given_out, *inputs):  # who calls holds the inputs all the while
@@ -281,8 +312,9 @@ class Memory:
     def _own(self, slot: int, owners: tuple[int, ...]) -> None:
         """A slot lies in the memory of these."""
         self.owners[slot] = owners
+        last = len(self.calls) if slot in self.given_out else self.last_use.get(slot, -1)
         for owner in owners:
-            self.aliases.setdefault(owner, []).append(slot)
+            self.last_touch[owner] = max(last, self.last_touch.get(owner, -1))
 
     def _live(self, number: int, call: Call) -> None:
         """The lives that a call begins and prolongs."""
@@ -320,10 +352,8 @@ class Memory:
 
     def _dies(self, owner: int, number: int, inputs: Sequence[Source]) -> bool:
         """Does nobody read this memory after the call, and the call itself only once?"""
-        slots = self.aliases[owner]
-        reads = sum(slot in slots for slot in flat_slots(inputs))
-        later = any(self.last_use.get(s, -1) > number or s in self.given_out for s in slots)
-        return reads == 1 and not later
+        reads = sum(owner in self.owners.get(slot, ()) for slot in flat_slots(inputs))
+        return reads == 1 and self.last_touch[owner] <= number
 
     # ------------------------------------------------------------------ places
 
@@ -333,49 +363,48 @@ class Memory:
         Then each run has an arena of its own, which the outputs keep: they would otherwise be
         further memory beside an arena that is empty when they are made.
         """
-        self._place()
         outputs = [s for s, life in self.lives.items() if life.arena and s in self.given_out]
-        self.handover = 2 * sum(self.lives[s].size for s in outputs) >= self.layout.size > 0
-        if outputs and not self.handover:
+        size = 2 * sum(self.lives[slot].size for slot in outputs)
+        self.handover = False
+        if size >= most_alive(self._blocks()) > 0:
+            self._place()
+            self.handover = size >= self.layout.size
+        if not self.handover:
             for slot in outputs:
                 self.lives[slot].arena = False
             self._place()
 
     def _place(self) -> None:
-        inside = [slot for slot, life in self.lives.items() if life.arena]
-        blocks = [self._block(slot) for slot in inside]
-        scratches = [
-            (number, call.kernel.scratch)
-            for number, call in enumerate(self.calls)
-            if call.kernel is not None and call.kernel.scratch
-        ]
-        blocks += [Block(size, number, number) for number, size in scratches]
+        blocks = self._blocks()
         self.layout = lay_out(blocks)
+        inside = [slot for slot, life in self.lives.items() if life.arena]
         places = self.layout.places
         self.offsets = dict(zip(inside, places, strict=False))
-        numbers = [number for number, _ in scratches]
+        numbers = (block.first for block in blocks[len(inside) :])
         self.scratch = dict(zip(numbers, places[len(inside) :], strict=True))
-        loose = [self._block(slot) for slot, life in self.lives.items() if not life.arena]
+        loose = [block_of(life) for life in self.lives.values() if not life.arena]
         self.peak = self.layout.size + most_alive(loose)
         self.least = most_alive([*blocks, *loose])
 
-    def _block(self, slot: int) -> Block:
-        life = self.lives[slot]
-        return Block(life.size, max(life.first, 0), max(life.last, life.first, 0))
+    def _blocks(self) -> list[Block]:
+        """What the arena holds: results, then the scratch memory of each call that has some."""
+        results = [block_of(life) for life in self.lives.values() if life.arena]
+        scratches = [
+            Block(call.kernel.scratch, number, number)
+            for number, call in enumerate(self.calls)
+            if call.kernel is not None and call.kernel.scratch
+        ]
+        return results + scratches
 
-    def placed(self) -> Iterator[Call]:
-        """The calls with places for their results, and what is dropped after each."""
+    def place(self) -> None:
+        """Enter into the calls where their results lie, and what is dropped after each."""
         freed = self._freed()
         for number, call in enumerate(self.calls):
-            offset = self.scratch.get(number, 0)
             size = 0 if call.kernel is None else call.kernel.scratch
-            yield replace(
-                call,
-                spots=tuple(self._spot(slot) for slot in call.outputs),
-                fresh=frozenset(s for s in call.outputs if self._is_fresh(s)),
-                scratch=(offset, size),
-                free=freed.get(number, ()),
-            )
+            call.spots = tuple(self._spot(slot) for slot in call.outputs)
+            call.fresh = frozenset(s for s in call.outputs if self._is_fresh(s))
+            call.scratch = (self.scratch.get(number, 0), size)
+            call.free = freed.get(number, ())
 
     def _is_fresh(self, slot: int) -> bool:
         """Is this result an array of its own, made for the run?"""
@@ -398,6 +427,11 @@ class Memory:
         return {number: tuple(slots) for number, slots in found.items()}
 
 
+def block_of(life: Life) -> Block:
+    """The life as a block of memory."""
+    return Block(life.size, max(life.first, 0), max(life.last, life.first, 0))
+
+
 def last_uses(calls: Sequence[Call]) -> dict[int, int]:
     """The number of the call that touches each slot last."""
     found: dict[int, int] = {}
@@ -414,17 +448,14 @@ def needed(graph: Graph, wanted: Iterable[Value]) -> list[Node]:
     return [node for node in graph if node.name in names and not isinstance(node.op, Input)]
 
 
-def readers(graph: Graph, nodes: Iterable[Node], wanted: Iterable[Value]) -> set[Value]:
-    """The values that anybody reads."""
+def readers(graph: Graph, nodes: Sequence[Node], wanted: Iterable[Value]) -> set[Value]:
+    """The values that anybody reads; none where every node has one result, which is read."""
+    if all(len(node.outputs) == 1 for node in nodes):
+        return set()
     found = set(wanted)
     for node in nodes:
         found.update(graph.wires_of(node.name).values())
     return found
-
-
-def is_fixed(type_: TensorType | None) -> bool:
-    """Is every size known before the run?"""
-    return type_ is None or not symbols_of(*type_.shape)
 
 
 def bytes_of(type_: TensorType | None) -> int:
