@@ -23,6 +23,13 @@ ERROR = {"strict": 2e-6, "fast": 4e-5}
 each_how = pytest.mark.parametrize("how", HOWS, ids=lambda h: f"{h.precision}-{h.team.threads}")
 
 
+@pytest.fixture(autouse=True)
+def quiet():
+    """What a session sees to: NaN and inf are results like others."""
+    with np.errstate(all="ignore"):
+        yield
+
+
 def randoms(seed, *shapes):
     """Normal numbers."""
     rng = np.random.default_rng(seed)

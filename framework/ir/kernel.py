@@ -50,17 +50,21 @@ class Kernel:
     algorithm: str = ""
 
     def __call__(self, *arrays: Any) -> Any:
-        """Run on fresh memory."""
+        """Run on fresh memory, without warnings: NaN and inf are results like others."""
         laid = [
             self.layouts[i](array) if i in self.layouts and array is not None else array
             for i, array in enumerate(arrays)
         ]
         out = tuple(empty(type_) for type_ in self.outputs)
-        self.run(laid, out, np.empty(self.scratch, np.uint8))
+        with np.errstate(all="ignore"):
+            self.run(laid, out, np.empty(self.scratch, np.uint8))
         return out if len(out) > 1 else out[0]
 
     def run(self, arrays: Sequence[Any], out: tuple[Any, ...], scratch: Any) -> None:
-        """Run on given memory; the arguments are laid out already."""
+        """Run on given memory; the arguments are laid out already.
+
+        Who calls sees to it that NumPy does not warn, once for all kernels of a run.
+        """
         self.function(*arrays, out=out if len(out) > 1 else out[0], scratch=scratch)
 
 

@@ -58,23 +58,13 @@ def kernel_of(
     """A kernel; of ``overwrites`` those arguments that have the result's type."""
     outputs = outputs_of(op, types)
     return Kernel(
-        quiet(function),
+        function,
         outputs,
         scratch,
         tuple(i for i in overwrites if types[i] == outputs[0]),
         {} if layouts is None else dict(layouts),
         algorithm,
     )
-
-
-def quiet(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function without warnings: NaN and inf are results like others."""
-
-    def run(*arrays: Any, out: Any, scratch: Any) -> None:
-        with np.errstate(all="ignore"):
-            function(*arrays, out=out, scratch=scratch)
-
-    return run
 
 
 # ---------------------------------------------------------------------- element by element
