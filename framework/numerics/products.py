@@ -28,7 +28,7 @@ Array = NDArray[Any]
 TILE = 1 << 17
 """Elements of a tile, if it is wide enough then."""
 
-NARROW = 384
+NARROW = 768
 """Columns of the narrowest tile: products of fewer are slower."""
 
 GRAIN = 64
