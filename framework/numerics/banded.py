@@ -4,8 +4,8 @@ One filter row of a channel, slid along a row of the image, is a product of that
 matrix whose columns hold the filter's taps, each further down by the stride.  The rows that a
 filter sees stand side by side, so that the matrices of its rows do so one below the other.
 Most of what is multiplied is zero; still this is faster than adding shifted images up, for
-BLAS multiplies twenty numbers in the time in which NumPy adds two.  Wide images are cut into
-strips, for which the matrices are small.  An infinity spreads over its strip as NaN.
+BLAS multiplies and adds eight numbers in the time in which NumPy does so with one.  Wide images
+are cut into strips, for which the matrices are small.  An infinity spreads over its strip as NaN.
 """
 
 from __future__ import annotations

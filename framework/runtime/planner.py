@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from functools import partial
+from itertools import count
 from typing import Any
 
 from framework.errors import ShapeError
@@ -71,10 +72,17 @@ class Contents:
 
     def __init__(self) -> None:
         self._numbers: dict[tuple[object, ...], int] = {}
+        self._next = count()
 
     def number(self, *content: object) -> int:
         """The number of this content, which may tell of other constants by their numbers."""
-        return self._numbers.setdefault(content, len(self._numbers))
+        if content not in self._numbers:
+            self._numbers[content] = next(self._next)
+        return self._numbers[content]
+
+    def keep(self, numbers: Set[object]) -> None:
+        """Forget all other numbers; none is ever given again."""
+        self._numbers = {content: n for content, n in self._numbers.items() if n in numbers}
 
 
 class Planner:

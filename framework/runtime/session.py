@@ -115,6 +115,7 @@ class Session:
             used.update(laid.key for laid in program.plan.laid.values())
             used.update(program.plan.contents.values())
         self._constants = {key: a for key, a in self._constants.items() if key in used}
+        self._contents.keep(used)
 
     def _lean(self, keep: Mapping[str, Value]) -> tuple[Graph, dict[str, Value]]:
         """The graph to plan, and where in it the kept values are."""
@@ -160,9 +161,9 @@ class Session:
             program.renew()
             if self.poisoned:
                 program.poison()
-            store = self._store(program, arrays)
             watch = watch_finite(arrays, self.weights) if check_finite else None
             with limit_blas(program.blas_threads):
+                store = self._store(program, arrays)
                 seconds = execute(program, store, watch, progress)
             foreign = program.foreign.union(map(memory_of, arrays.values()))
             outputs = taken(store, plan.outputs, foreign)

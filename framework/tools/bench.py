@@ -44,8 +44,8 @@ SLOW = 5
 TURN = 0.05
 """Seconds of a turn: a small model runs several times in it."""
 PAUSE = 0.1
-"""Seconds between turns: threads of the last engine spin for a while, those of OpenBLAS for some
-25 ms, before they sleep; until then they take a core from the next."""
+"""Seconds between turns: threads of the last engine spin for a while before they sleep, those of
+OpenBLAS for more than 20 ms; until then they take a core from the next."""
 WARM = 2
 LARGE = 1 << 30
 DIFFERENT = 1e-2
