@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-
 import numpy as np
 import pytest
 from test_graphs import small
@@ -71,14 +69,13 @@ def test_no_more_threads_work_than_were_asked_for(monkeypatch, two_threads, size
     plain = np.matmul
 
     def watched(*arrays, **options):
-        names = {t.name for t in threading.enumerate() if t.name.startswith("framework")}
-        seen.append((max(numbers()), len(names)))
+        seen.append(max(numbers()))
         return plain(*arrays, **options)
 
     monkeypatch.setattr(np, "matmul", watched)
     model.run(**model.example_inputs())
     assert seen
-    assert all(of_blas <= threads for of_blas, _ in seen)
+    assert max(seen) <= threads
     assert numbers() == two_threads
 
 

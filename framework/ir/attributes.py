@@ -9,11 +9,12 @@ from __future__ import annotations
 import inspect
 import types
 import typing
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from math import copysign
 from typing import Annotated, Any
 
-from framework.ir.dims import Dim, Size
+from framework.ir.dims import Dim, Size, substitute
 
 
 @dataclass(frozen=True)
@@ -126,3 +127,26 @@ def kind_of(hint: Any, name: str) -> tuple[Kind, bool]:
     if hint not in plain:
         raise TypeError(f"attribute {name!r} has the annotation {hint!r}, which is no known kind")
     return Kind(plain[hint]), False
+
+
+def signs_of_zeros(values: tuple[Any, ...]) -> Iterator[float]:
+    """The sign of each zero, in order: Python finds -0.0 and 0.0 equal, 1/x does not."""
+    for value in values:
+        if isinstance(value, tuple):
+            yield from signs_of_zeros(value)
+        elif value == 0:
+            yield copysign(1, value)
+
+
+def mentions_symbol(value: object) -> bool:
+    """Is there a symbolic size anywhere in an attribute's value?"""
+    if isinstance(value, tuple):
+        return any(map(mentions_symbol, value))
+    return isinstance(value, Dim)
+
+
+def at_sizes(value: Any, sizes: Mapping[str, Size]) -> Any:
+    """An attribute's value with symbols replaced."""
+    if isinstance(value, tuple):
+        return tuple(at_sizes(item, sizes) for item in value)
+    return substitute(value, sizes) if isinstance(value, Dim) else value

@@ -9,16 +9,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import copysign
 from typing import Any, ClassVar, dataclass_transform
 
 import numpy as np
 from numpy.typing import NDArray
 
 from framework.errors import Mistake, ShapeError, did_you_mean
-from framework.ir.attributes import Attribute, Kind, attributes_of, field_names
+from framework.ir.attributes import (
+    Attribute,
+    Kind,
+    at_sizes,
+    attributes_of,
+    field_names,
+    mentions_symbol,
+    signs_of_zeros,
+)
 from framework.ir.conditions import Condition
-from framework.ir.dims import Dim, Shape, Size, substitute
+from framework.ir.dims import Shape, Size
 from framework.ir.kernel import How, Kernel
 from framework.ir.match import Bound, Given, Match, Namer
 from framework.ir.signature import Port, Signature
@@ -177,9 +184,7 @@ class Op:
             surplus = wrong[0] if wrong else values[-1]
             raise TypeError(f"{self.name} takes {', '.join(self.fields)}; not {surplus!r}")
         own = self.__dict__
-        own.update(self._defaults)
-        own.update(given)
-        own.update(named)
+        own.update({**self._defaults, **given, **named})
         if len(own) < len(self.fields):
             missing = next(name for name in self.fields if name not in own)
             raise TypeError(f"{self.name} needs {missing!r}")
@@ -190,7 +195,7 @@ class Op:
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
-        return self._key == other._key and self._signs == other._signs
+        return self._key == other._key
 
     def __hash__(self) -> int:
         return hash((self.name, self._key))
@@ -267,11 +272,8 @@ class Op:
 
     @cached_property
     def _key(self) -> tuple[Any, ...]:
-        return tuple(self.values.values())
-
-    @cached_property
-    def _signs(self) -> tuple[float, ...]:
-        return tuple(signs_of_zeros(self._key))
+        values = tuple(self.values.values())
+        return values, *signs_of_zeros(values)
 
     @cached_property
     def symbolic(self) -> bool:
@@ -406,29 +408,6 @@ def spread(value: Any, rank: int, what: str) -> tuple[Any, ...]:
             f"{what} has {len(value)} values {list(value)}, the input has {rank} spatial axes"
         )
     return value
-
-
-def signs_of_zeros(values: tuple[Any, ...]) -> Iterator[float]:
-    """The sign of each zero, in order: Python finds -0.0 and 0.0 equal, 1/x does not."""
-    for value in values:
-        if isinstance(value, tuple):
-            yield from signs_of_zeros(value)
-        elif value == 0:
-            yield copysign(1, value)
-
-
-def mentions_symbol(value: object) -> bool:
-    """Is there a symbolic size anywhere in an attribute's value?"""
-    if isinstance(value, tuple):
-        return any(map(mentions_symbol, value))
-    return isinstance(value, Dim)
-
-
-def at_sizes(value: Any, sizes: Mapping[str, Size]) -> Any:
-    """An attribute's value with symbols replaced."""
-    if isinstance(value, tuple):
-        return tuple(at_sizes(item, sizes) for item in value)
-    return substitute(value, sizes) if isinstance(value, Dim) else value
 
 
 def check_declaration(cls: type[Op]) -> None:
