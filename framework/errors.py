@@ -13,7 +13,6 @@ Inner code raises the bare fact; one outer place adds the node and the position.
 
 from __future__ import annotations
 
-import difflib
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -223,6 +222,8 @@ def nearest(word: object, options: Iterable[str]) -> str | None:
     >>> nearest("maxpool", ["max_pool", "avg_pool"])
     'max_pool'
     """
+    import difflib  # only for who made a mistake
+
     found = difflib.get_close_matches(str(word), sorted(set(options)), 1, 0.6)
     return found[0] if found else None
 

@@ -680,9 +680,10 @@ def test_a_poor_encoding_stops_nothing():
     assert (code, out[:17], err) == (0, "tiny.yaml: ok - 9", "")
 
 
-def test_check_imports_neither_rich_nor_pillow():
-    code = "import sys; from framework.cli import main; main(['check', 'tiny.yaml'])"
-    code += "; print([name for name in ('rich', 'PIL') if name in sys.modules])"
+def test_check_imports_neither_libraries_nor_kernels_that_it_does_not_need():
+    heavy = "'rich', 'PIL', 'networkx', 'concurrent.futures', 'framework.numerics.winograd'"
+    code = "import sys; from framework.cli import main; main(['check', 'lenet_vgg'])"
+    code += f"; print([name for name in ({heavy}) if name in sys.modules])"
     out = process(command='{python} -c "' + code + '"')[1]
     assert out.splitlines()[-1] == "[]"
 

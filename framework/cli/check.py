@@ -12,7 +12,6 @@ from framework.api.load import load
 from framework.api.model import Model
 from framework.cli.output import say, say_json, show_problem
 from framework.cli.parsing import Parser, add_settings, checked_sizes, settings_of, sizes_of
-from framework.cli.watching import watch
 from framework.errors import (
     FrameworkError,
     InputError,
@@ -123,6 +122,8 @@ def execute(options: Namespace) -> int:
     check_codes(options.allow)
     sizes_of(options.dims)  # a mistake in the option is not one of the files
     if options.watch:
+        from framework.cli.watching import watch
+
         watch(options.graphs, lambda: show_all(options))
     return show_all(options)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import json
 import os
 import re
 import sys
@@ -79,6 +78,8 @@ def say(text: str = "") -> None:
 
 def say_json(data: object) -> None:
     """Data as JSON on stdout."""
+    import json  # most output is text
+
     print(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False))
 
 

@@ -6,15 +6,17 @@ A verdict speaks about the sizes at which both sides are defined (no division by
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from framework.errors import ShapeError
 from framework.ir.floors import floor_quotient, remainder
-from framework.ir.hints import smallest_minimum, smallest_multiple
 from framework.ir.intervals import QUICK, THOROUGH, high, low
 from framework.ir.prove import Answer, Relation, Sizes, at_once, prove
 from framework.ir.sizes import Size, lowered, minus, table_of, terms_of
 from framework.ir.terms import Terms, plus, times, value_of
-from framework.ir.witness import Witnesses
+
+if TYPE_CHECKING:
+    from framework.ir.witness import Witnesses
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,8 @@ def decided(terms: Terms, relation: Relation) -> Verdict:
     answer = at_once(terms, relation, QUICK)
     if answer is not Answer.UNKNOWN:
         return Verdict(answer)
+    from framework.ir.witness import Witnesses  # most relations are settled here
+
     found = Witnesses(terms, relation)
     points = found.points()
     if points is not None:
@@ -129,6 +133,8 @@ def verdict(found: Witnesses, answer: Answer) -> Verdict:
     """The answer with witnesses and hints, where it is not settled."""
     if answer in (Answer.ALWAYS, Answer.NEVER):
         return Verdict(answer)
+    from framework.ir.hints import smallest_minimum, smallest_multiple
+
     least = smallest_minimum(found.terms) if found.relation == "nonnegative" else None
     multiple = smallest_multiple(found.terms, found.relation) if least is None else None
     return Verdict(answer, named(found.holds), named(found.fails), multiple, least)

@@ -150,8 +150,8 @@ class Graph:
     def __getitem__(self, name: str) -> Node:
         return self._nodes[name]
 
-    @property
-    def inputs(self) -> dict[str, Node]:
+    @cached_property
+    def inputs(self) -> Mapping[str, Node]:
         """The input nodes by name, in order of declaration."""
         return {node.name: node for node in self if isinstance(node.op, Input)}
 
@@ -176,7 +176,7 @@ class Graph:
             raise ShapeError(f"the name {node.name} is taken", code="duplicate-id")
         self._nodes[node.name] = node
         self.wires[node.name] = read
-        for derived in ("nx", "_users"):
+        for derived in ("nx", "inputs", "_users"):
             self.__dict__.pop(derived, None)
 
     @cached_property

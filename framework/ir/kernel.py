@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -48,6 +49,9 @@ class Kernel:
     overwrites: tuple[int, ...] = ()
     layouts: Mapping[int, Callable[[Array], Array]] = field(default_factory=dict)
     algorithm: str = ""
+    binds: bool = False
+    """``function(out, scratch)`` makes its views of the memory, and gives the function of the
+    arrays."""
 
     def __call__(self, *arrays: Any) -> Any:
         """Run on fresh memory, without warnings: NaN and inf are results like others."""
@@ -65,7 +69,15 @@ class Kernel:
 
         Who calls sees to it that NumPy does not warn, once for all kernels of a run.
         """
-        self.function(*arrays, out=out if len(out) > 1 else out[0], scratch=scratch)
+        self.bound(out, scratch)(*arrays)
+
+    def bound(self, out: tuple[Any, ...], scratch: Any) -> Callable[..., None]:
+        """`run` on this memory, for many runs: a function of the arguments alone."""
+        target = out if len(out) > 1 else out[0]
+        if self.binds:
+            found: Callable[..., None] = self.function(target, scratch)
+            return found
+        return partial(self.function, out=target, scratch=scratch)
 
 
 def empty(type_: TensorType) -> Array:

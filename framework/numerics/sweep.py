@@ -72,7 +72,7 @@ def share_out(team: Team, parts: list[slice], task: Callable[[int, slice], objec
 
 
 @lru_cache(maxsize=64)
-def constant_block(value: float, dtype: str) -> Array:
+def constant_block(value: float, dtype: np.dtype[Any]) -> Array:
     """A block of one number.
 
     NumPy's maximum and minimum of a tensor and a number take four times as long as those of
@@ -87,7 +87,7 @@ def filled(value: float, like: Array) -> Array:
     """A read-only array of one number with the shape of a block."""
     if like.size > BLOCK:
         return np.broadcast_to(like.dtype.type(value), like.shape)
-    return constant_block(value, like.dtype.name)[: like.size].reshape(like.shape)
+    return constant_block(value, like.dtype)[: like.size].reshape(like.shape)
 
 
 def carved(scratch: Array, shape: tuple[int, ...], dtype: Any, start: int = 0) -> tuple[Array, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,8 +15,6 @@ from framework.ir.kernel import How, Kernel
 from framework.ir.op import PLAIN, Array, Cost, Match, Op, spread
 from framework.ir.types import TensorType
 from framework.numerics.convolution import convolve, convolve_transposed
-from framework.numerics.tiles import Curve
-from framework.ops.convolving import conv_kernel, spread_kernel, without_addend
 from framework.ops.window import (
     AxisWindow,
     axis_windows,
@@ -25,6 +23,9 @@ from framework.ops.window import (
     window_counts,
     windows_at,
 )
+
+if TYPE_CHECKING:
+    from framework.numerics.tiles import Curve
 
 
 class Conv(Op, name="conv"):
@@ -74,6 +75,8 @@ class Conv(Op, name="conv"):
 
     def prepare(self, types: Sequence[TensorType | None], how: How = PLAIN) -> Kernel | None:
         """The algorithm that suits the sizes."""
+        from framework.ops.convolving import without_addend  # kernels: to check a model takes none
+
         x, weight, bias = types
         return without_addend(self.kernel_with((x, None, weight, bias), how))
 
@@ -81,6 +84,8 @@ class Conv(Op, name="conv"):
         self, types: Sequence[TensorType | None], how: How, curve: Curve | None = None
     ) -> Kernel | None:
         """A kernel of (x, addend, weight, bias) that ends with a function in place."""
+        from framework.ops.convolving import conv_kernel
+
         x, _, weight, _ = types
         if x is None or weight is None:
             return None
@@ -250,6 +255,8 @@ class ConvTranspose(Op, name="conv_transpose"):
 
     def prepare(self, types: Sequence[TensorType | None], how: How = PLAIN) -> Kernel | None:
         """One product where windows do not overlap and nothing is cut off."""
+        from framework.ops.convolving import spread_kernel
+
         x, weight, _ = types
         if x is None or weight is None or self.groups > 1:
             return None

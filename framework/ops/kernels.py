@@ -15,7 +15,7 @@ from framework.ir.op import Array, Op
 from framework.ir.types import TensorType, fixed_size
 from framework.numerics.curves import Curve, sweep
 from framework.numerics.products import Product, blas_ready, matrices, transposed
-from framework.numerics.sweep import beside, share_out, shares, threads_for
+from framework.numerics.sweep import BLOCK, beside, share_out, shares, threads_for
 from framework.numerics.team import Team
 
 FAST = ("float32", "float64")
@@ -71,25 +71,40 @@ def kernel_of(
 
 
 def curve_kernel(op: Op, types: Types, curve: Curve, how: How) -> Kernel:
-    """A function of each element, in place where the input is not needed any more."""
-    (output,) = outputs_of(op, types)
-    size, itemsize = int(np.prod(sizes(output), dtype=np.int64)), np.dtype(output.dtype).itemsize
-    team = how.team
+    """A function of each element, in place where the input is not needed any more.
 
-    def run(x: Array, out: Array, scratch: Array) -> None:
+    A tensor of one block is spared what cuts it up.
+    """
+    (output,) = outputs_of(op, types)
+    shape, itemsize = sizes(output), np.dtype(output.dtype).itemsize
+    size, team = math.prod(shape), how.team
+
+    def by_blocks(x: Array, out: Array, scratch: Array) -> None:
         sweep(x, out, curve, team, scratch)
 
+    def at_once(x: Array, out: Array, scratch: Array) -> None:
+        if x.flags.c_contiguous:
+            curve.rule(x, out, curve.spare(out, scratch))
+        else:
+            by_blocks(x, out, scratch)
+
+    run = at_once if shape and size <= BLOCK else by_blocks
     scratch = threads_for(team, size) * curve.scratch(itemsize, size)
     return kernel_of(op, types, run, (0,), scratch, algorithm="blocks")
 
 
 def ufunc_kernel(op: Op, types: Types, function: Callable[..., Any], how: How) -> Kernel:
     """One of NumPy's functions of one or two tensors, written where the plan says."""
+    (output,) = outputs_of(op, types)
     team = how.team
 
-    def run(*arrays: Array, out: Array, scratch: Array) -> None:
+    def shared(*arrays: Array, out: Array, scratch: Array) -> None:
         spread_out(function, arrays, out, team)
 
+    def alone(*arrays: Array, out: Array, scratch: Array) -> None:
+        function(*arrays, out=out)
+
+    run = alone if threads_for(team, math.prod(sizes(output))) == 1 else shared
     return kernel_of(op, types, run, range(len(types)))
 
 

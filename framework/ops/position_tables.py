@@ -8,7 +8,6 @@ import numpy as np
 
 from framework.ir.dims import Shape, Size, product
 from framework.ir.op import Array, Match
-from framework.ops.resize import Resize
 
 Stretch = Literal["none", "linear", "cubic"]
 """How a learned table gets the size of the input: its first rows, or interpolated."""
@@ -31,6 +30,8 @@ def resizing(sizes: Shape, mode: Stretch, antialias: bool = False) -> dict[str, 
 
 def fitted(table: Array, sizes: tuple[int, ...], mode: Stretch, antialias: bool = False) -> Array:
     """A table [1, *rows, d] as [*sizes, d]."""
+    from framework.ops.resize import Resize  # long, and most tables are not stretched
+
     rows = table
     if mode != "none" and table.shape[1:-1] != sizes:
         rows = Resize(**resizing(sizes, mode, antialias)).compute(table)

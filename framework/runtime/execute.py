@@ -12,7 +12,7 @@ import numpy as np
 from framework.errors import FrameworkError, InputError, Mistake, RunError
 from framework.ir.describe import describe
 from framework.ir.graph import Node
-from framework.ir.kernel import ALIGNMENT, empty
+from framework.ir.kernel import ALIGNMENT, Kernel, empty
 from framework.ir.op import Array
 from framework.runtime.plan import Call, Plan, Source, labels
 
@@ -25,6 +25,7 @@ Watch = Callable[[Call, Sequence[Any], Sequence[Array]], None]
 
 # what a kernel can raise; SystemExit and KeyboardInterrupt are not its failures
 FAILURES = (
+    FrameworkError,
     ArithmeticError,
     AttributeError,
     LookupError,
@@ -37,11 +38,17 @@ FAILURES = (
 
 @dataclass(slots=True)
 class Step:
-    """A call bound to memory: where its results go, where there is a place in the arena."""
+    """A call bound to memory: where its results go, where there is a place in the arena.
+
+    ``slots`` are those of the arguments, if each is one; ``direct`` is the kernel together with
+    its memory, if nothing has to be laid out or made before it runs.  Most calls have both.
+    """
 
     call: Call
-    places: tuple[Array | None, ...]
-    scratch: Array | None
+    slots: tuple[int, ...] | None
+    places: tuple[Array | None, ...] = ()
+    scratch: Array | None = None
+    direct: Callable[..., None] | None = None
 
 
 class Program:
@@ -70,11 +77,16 @@ class Program:
         self.used = True
 
     def _step(self, call: Call) -> Step:
+        single = tuple(source for source in call.inputs if isinstance(source, int))
+        slots = single if len(single) == len(call.inputs) else None
         if call.kernel is None:
-            return Step(call, (), None)
+            return Step(call, slots)
         offset, size = call.scratch
+        scratch = self.arena[offset : offset + size]
         places = tuple(None if spot is None else spot.view(self.arena) for spot in call.spots)
-        return Step(call, places, self.arena[offset : offset + size])
+        ready = not call.layouts and not call.fresh
+        direct = call.kernel.bound(places, scratch) if ready else None
+        return Step(call, slots, places, scratch, direct)
 
     def poison(self) -> None:
         """Fill the arena with NaN: whoever reads what it has not written is found out."""
@@ -99,7 +111,7 @@ def execute(
     sizes: dict[str, int] = {}
     for step in program.steps:
         call = step.call
-        arrays = [fetched(store, source) for source in call.inputs]
+        arrays = arguments(step, store)
         start = perf_counter()
         results = run_step(step, arrays, sizes)
         seconds.append(perf_counter() - start)
@@ -107,13 +119,20 @@ def execute(
             watch(call, arrays, [array for array in results if array is not None])
         for output, axis, name in call.finds:
             sizes[name] = results[output].shape[axis]
-        for slot, array in zip(call.outputs, results, strict=True):
-            store[slot] = array
+        for number, slot in enumerate(call.outputs):
+            store[slot] = results[number]
         for slot in call.free:
             store[slot] = None
         if progress is not None:
             progress(len(seconds), len(program.steps), call.node.name)
     return seconds
+
+
+def arguments(step: Step, store: Store) -> list[Any]:
+    """The arguments of a call out of their slots."""
+    if step.slots is None:
+        return [fetched(store, source) for source in step.call.inputs]
+    return list(map(store.__getitem__, step.slots))
 
 
 def fetched(store: Store, source: Source) -> Any:
@@ -126,20 +145,25 @@ def run_step(step: Step, arrays: list[Any], sizes: Mapping[str, int]) -> tuple[A
     call = step.call
     if call.kernel is None:
         return run_call(at_found(call, sizes), arrays)
+    try:
+        if step.direct is None:
+            return run_kernel(call.kernel, step, arrays)
+        step.direct(*arrays)
+    except FAILURES as error:
+        raise failure(call.node, arrays, error) from error
+    return step.places
+
+
+def run_kernel(kernel: Kernel, step: Step, arrays: list[Any]) -> tuple[Any, ...]:
+    """The results of a kernel, after what it wants laid out and what has no place yet."""
+    call = step.call
     for number, function in call.layouts:
         arrays[number] = function(arrays[number])
-    out = step.places
-    if call.fresh:
-        out = tuple(
-            empty(type_) if place is None and slot in call.fresh else place
-            for place, slot, type_ in zip(out, call.outputs, call.types, strict=True)
-        )
-    try:
-        call.kernel.run(arrays, out, step.scratch)
-    except FrameworkError as error:
-        raise located(error, call.node) from error
-    except FAILURES as error:
-        raise failure(call.node, arrays, f"{type(error).__name__}: {error}") from error
+    out = tuple(
+        empty(type_) if place is None and slot in call.fresh else place
+        for place, slot, type_ in zip(step.places, call.outputs, call.types, strict=True)
+    )
+    kernel.run(arrays, out, step.scratch)
     return out
 
 
@@ -152,15 +176,12 @@ def run_call(call: Call, arrays: Sequence[Any]) -> tuple[Array, ...]:
     """The results of one call that makes them itself."""
     try:
         result = call.function(*arrays)
-    except FrameworkError as error:
-        raise located(error, call.node) from error
     except FAILURES as error:
-        raise failure(call.node, arrays, f"{type(error).__name__}: {error}") from error
+        raise failure(call.node, arrays, error) from error
     results = result if isinstance(result, tuple) else (result,)
     if len(results) != len(call.outputs):
-        raise failure(
-            call.node, arrays, f"it gave {len(results)} results, {len(call.outputs)} were expected"
-        )
+        cause = f"it gave {len(results)} results, {len(call.outputs)} were expected"
+        raise failed(call.node, arrays, cause)
     return results
 
 
@@ -177,7 +198,14 @@ def located(error: FrameworkError, node: Node) -> FrameworkError:
     return kind(f"{node_text(node)}: {error}{hint}")
 
 
-def failure(node: Node, arrays: Sequence[Any], cause: str) -> RunError:
+def failure(node: Node, arrays: Sequence[Any], error: Exception) -> FrameworkError:
+    """What a run says of a node that raised this error."""
+    if isinstance(error, FrameworkError):
+        return located(error, node)
+    return failed(node, arrays, f"{type(error).__name__}: {error}")
+
+
+def failed(node: Node, arrays: Sequence[Any], cause: str) -> RunError:
     """A call that failed, with the shapes of its arguments."""
     lines = [f"{node_text(node)} failed: {cause}"]
     for label, array in labels(node.op, arrays):

@@ -2,13 +2,12 @@
 
     load_source   file -> Source       size, encoding and existence, as InputError
     read_yaml     Source -> YamlNode   a tree of Scalar, ListNode, MapNode; collects all mistakes
-    read_notes    Source -> Branch     the same text with every comment at its entry, to rewrite it
 
-Used by models and by styles alike. PyYAML supplies the event stream and nothing else: its
-loaders read YAML 1.1, keep the last of two equal keys, and lose the positions.
+Used by models and by styles alike; `comments` reads the same text to rewrite it.  PyYAML
+supplies the event stream and nothing else: its loaders read YAML 1.1, keep the last of two equal
+keys, and lose the positions.
 """
 
-from framework.source.comments import read_notes
 from framework.source.load import load_source
 from framework.source.nodes import ListNode, MapNode, Scalar, YamlNode
 from framework.source.read import read_yaml
@@ -19,6 +18,5 @@ __all__ = [
     "Scalar",
     "YamlNode",
     "load_source",
-    "read_notes",
     "read_yaml",
 ]

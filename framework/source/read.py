@@ -10,7 +10,6 @@ import yaml
 
 from framework.errors import Problem, Source
 from framework.limits import YAML_NODES
-from framework.source.hints import Fault, explain
 from framework.source.nodes import Scalar, YamlNode
 from framework.source.positions import Positions, check_text
 from framework.source.scalars import NumberMistake, resolve
@@ -69,7 +68,7 @@ def read_yaml(source: Source, problems: list[Problem]) -> YamlNode | None:
         for event in yaml.parse(positions.yaml_text, Loader=LOADER):
             reader.take(event)
     except yaml.MarkedYAMLError as error:
-        problems.append(explain(reader.fault(error)))
+        problems.append(reader.fault(error))
         return None
     except Fatal:
         return None
@@ -85,19 +84,23 @@ class Reader:
         self.documents = 0
         self.nodes = 0
 
-    def fault(self, error: yaml.MarkedYAMLError) -> Fault:
-        """The parser's exception with indices into the text of the source."""
+    def fault(self, error: yaml.MarkedYAMLError) -> Problem:
+        """What is wrong, from the parser's exception and indices into the text of the source."""
+        from framework.source.hints import Fault, explain  # long, and most texts are sound
+
         mark, context = error.problem_mark or error.context_mark, error.context_mark
         shift = self.positions.shift
         size = len(self.positions.text)
         index = min(mark.index + shift, size) if mark else size
-        return Fault(
-            error.problem or str(error),
-            index,
-            error.context or "",
-            context.index + shift if context else index,
-            self.positions,
-            self.tree.bracket,
+        return explain(
+            Fault(
+                error.problem or str(error),
+                index,
+                error.context or "",
+                context.index + shift if context else index,
+                self.positions,
+                self.tree.bracket,
+            )
         )
 
     def take(self, event: yaml.Event) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from framework.errors import Problem, Source, SpecError
-from framework.source import ListNode, MapNode, Scalar, YamlNode, read_notes, read_yaml
-from framework.source.comments import Branch
+from framework.source import ListNode, MapNode, Scalar, YamlNode, read_yaml
+from framework.source.comments import Branch, read_notes
 from framework.tools.fmt.layout import document
 
 
