@@ -12,7 +12,7 @@ from framework.errors import Mistake
 from framework.ir.dims import Symbols
 from framework.ir.op import find_op
 from framework.ir.types import TensorType
-from framework.numerics import convolution
+from framework.numerics import convolution, exponential
 from framework.numerics.erf import erf
 from framework.numerics.softmax import sigmoid, softmax
 from framework.numerics.windows import Windows, blocks
@@ -65,6 +65,14 @@ def test_erf_is_exact_to_four_units_in_single_precision():
 def test_erf_passes_nan_on_and_keeps_the_dtype(dtype):
     y = erf(np.array([np.nan, np.inf, -np.inf, 0], dtype))
     np.testing.assert_array_equal(y, np.array([np.nan, 1, -1, 0], dtype), strict=True)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_power_of_a_rate_is_the_exponential(dtype):
+    x = np.linspace(-40, 40, 10001, dtype=dtype)
+    y = exponential.power(x * exponential.RATE)
+    assert y.dtype == dtype
+    np.testing.assert_allclose(y, np.exp(x), 80 * np.finfo(dtype).eps)
 
 
 def test_softmax_of_half_precision_sums_in_single():

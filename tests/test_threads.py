@@ -9,6 +9,7 @@ from test_graphs import small
 import framework as fw
 from framework.numerics import team as teams
 from framework.numerics.team import Team, blas, limit_blas
+from framework.passes.pipeline import optimize
 from framework.runtime.binding import bind
 from framework.runtime.sharing import sharing
 
@@ -26,7 +27,7 @@ def shared(text, threads=2, batch=1):
     model.set_engine(threads=threads)
     session = model.session
     _, sizes = bind(session.graph, model.example_inputs({"B": batch}))
-    return sharing(session.graph, sizes, session.how)
+    return sharing(session.graph, optimize(session.graph), sizes, session.how)
 
 
 def numbers():
@@ -49,6 +50,14 @@ def test_small_products_are_shared_by_blas_and_large_ones_by_the_team():
     few, many = (shared(CONV.format(size=size)) for size in (32, 512))
     assert (few.how.team.threads, few.blas) == (1, 2)
     assert (many.how.team.threads, many.blas) == (2, 1)
+
+
+def test_blocks_of_small_products_are_shared_by_the_team():
+    text = CONV.format(size=32).replace(
+        "conv: {out: 8, kernel: 3}",
+        "conv: {out: 64, kernel: 3, groups: 64}, conv: {out: 8, kernel: 1}",
+    )
+    assert shared(text).how.team.threads == 2
 
 
 def test_many_examples_make_a_product_large():

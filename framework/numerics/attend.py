@@ -6,6 +6,9 @@ shift is needed: exponentials and their sums stay far from the ends of single pr
 maximum over a whole block costs a quarter of one of each row.  Larger scores are shifted by
 the largest of their row so far, as in Milakov and Gimelshein 2018: what was summed before is
 scaled when a larger one comes.
+
+Scores come out of the product times `exponential.RATE`, for `exponential.power`, where no mask of
+numbers is added to them.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from framework.numerics.exponential import RATE, power
 from framework.numerics.sweep import carved, padded_bytes, share_out, shares
 from framework.numerics.team import Team
 
@@ -156,6 +160,20 @@ class Given:
     y: Array | None
     weights: Array | None
 
+    @property
+    def added(self) -> bool:
+        """Is the mask one of numbers?"""
+        return self.keep is not None and self.keep.dtype != bool
+
+    @property
+    def rate(self) -> float:
+        """What scores are multiplied by for the sake of the exponential."""
+        return 1.0 if self.added else RATE
+
+    def exponential(self, s: Array) -> Array:
+        """The exponential of scores, in place."""
+        return np.asarray(np.exp(s, out=s) if self.added else power(s, out=s))
+
 
 def attend(
     q: Array, k: Array, v: Array, keep: Array | None, y: Array | None, weights: Array | None,
@@ -195,26 +213,25 @@ def threads(sizes: Sizes, team: Team) -> int:
 
 
 def scaled(given: Given, queries: slice, rules: Rules, memory: Block) -> Array:
-    """The queries times the scale: fewer products than scaling the scores."""
+    """The queries times all factors of a score: fewer products than scaling the scores."""
     some = given.q[:, queries]
     q = shaped(memory.q, *some.shape)
-    np.multiply(some, rules.scale, out=q)
+    np.multiply(some, rules.scale * (1 / rules.softcap if rules.softcap else given.rate), out=q)
     return q
 
 
-def scores_into(s: Array, q: Array, k: Array, softcap: float | None) -> None:
+def scores_into(s: Array, q: Array, keys: slice, given: Given, softcap: float | None) -> None:
     """Products of queries and keys, capped."""
-    np.matmul(q, k.swapaxes(1, 2), out=s)
+    np.matmul(q, given.k[:, keys].swapaxes(1, 2), out=s)
     if softcap is not None:
-        s *= 1 / softcap
         np.tanh(s, out=s)
-        s *= softcap
+        s *= softcap * given.rate
 
 
 def hide(s: Array, given: Given, queries: slice, keys: slice, rules: Rules, memory: Block) -> None:
     """Add a mask of numbers; -inf where a query may not look."""
     hidden = shaped(memory.hidden, *s.shape)
-    if given.keep is not None and given.keep.dtype != bool:
+    if given.keep is not None and given.added:
         s += given.keep[:, queries, keys]
     elif given.keep is not None:
         np.logical_not(given.keep[:, queries, keys], out=hidden)
@@ -233,11 +250,12 @@ def hide(s: Array, given: Given, queries: slice, keys: slice, rules: Rules, memo
 
 def moderate(s: Array, given: Given, softcap: float | None) -> bool:
     """Do all scores lie within the safe bounds?  NaN does not."""
-    if given.keep is not None and given.keep.dtype != bool:
+    if given.added:
         return False
     if softcap is not None and softcap <= SAFE:
         return not bool(np.isnan(s.max()))
-    return bool(s.max() <= SAFE) and bool(s.min() >= -SAFE)
+    bound = SAFE * given.rate
+    return bool(s.max() <= bound) and bool(s.min() >= -bound)
 
 
 def with_weights(given: Given, queries: slice, rules: Rules, memory: Block) -> None:
@@ -245,12 +263,13 @@ def with_weights(given: Given, queries: slice, rules: Rules, memory: Block) -> N
     if given.weights is None:
         return
     s = given.weights[:, queries]
-    scores_into(s, scaled(given, queries, rules, memory), given.k, rules.softcap)
+    keys = slice(0, s.shape[2])
+    scores_into(s, scaled(given, queries, rules, memory), keys, given, rules.softcap)
     safe = moderate(s, given, rules.softcap)
-    hide(s, given, queries, slice(0, s.shape[2]), rules, memory)
+    hide(s, given, queries, keys, rules, memory)
     if not safe:
         s -= finite(s.max(2, keepdims=True))
-    np.exp(s, out=s)
+    given.exponential(s)
     s /= divisors(sums(s), rules.zeros)
     if given.y is not None:
         np.matmul(s, given.v, out=given.y[:, queries])
@@ -317,12 +336,12 @@ class Running:
         if memory.scores is None:
             return
         s = shaped(memory.scores, *self.size, keys.stop - keys.start)
-        scores_into(s, q, given.k[:, keys], self.rules.softcap)
+        scores_into(s, q, keys, given, self.rules.softcap)
         safe = self.shift is None and moderate(s, given, self.rules.softcap)
         hide(s, given, self.queries, keys, self.rules, memory)
         if not safe:
             self._move(s)
-        np.exp(s, out=s)
+        given.exponential(s)
         self.total += sums(s)
         np.matmul(s, given.v[:, keys], out=self.more if self.started else self.sum)
         if self.started:
@@ -336,7 +355,7 @@ class Running:
             before = np.zeros_like(top) if self.shift is None else self.shift
             before[self.total == 0] = -np.inf
             top = np.maximum(top, before)
-            factor = np.exp(before - finite(top))
+            factor = self.given.exponential(before - finite(top))
             self.total *= factor
             self.sum *= factor
         self.shift = finite(top)

@@ -15,6 +15,11 @@ def flat(weight: Array) -> Array:
     return np.ascontiguousarray(weight.reshape(len(weight), -1))
 
 
+def across(weight: Array) -> Array:
+    """[o, c, 1, 1] -> [c, o]."""
+    return np.ascontiguousarray(flat(weight).T)
+
+
 def taps_first(weight: Array) -> Array:
     """[c, o, kh, kw] of a transposed convolution -> [kh kw o, c]."""
     return np.ascontiguousarray(weight.transpose(2, 3, 1, 0).reshape(-1, len(weight)))

@@ -10,6 +10,7 @@ one another then, and multiplied at once.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,7 +21,7 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from framework.numerics.geometry import Geometry
-from framework.numerics.team import Team
+from framework.numerics.team import SOLO, Team
 from framework.numerics.tiles import Finish, bench_of, cut, room
 
 Array = NDArray[Any]
@@ -33,6 +34,9 @@ FEWEST_COLUMNS = 64
 
 FEW_POSITIONS = 256
 """Up to 16 x 16 windows, reading the filters is the work: threads share them, not the rows."""
+
+LEAST_WORK = 20_000_000
+"""Multiply-accumulates from which a second thread pays."""
 
 THIN = 96
 """Products over fewer numbers are slower than copying the rows of the kernel together."""
@@ -50,6 +54,12 @@ class KernelRows:
         """Are all rows of the kernel one product?"""
         return self.depth < THIN and self.shape.windows.kernel[0] > 1
 
+    @cached_property
+    def workers(self) -> Team:
+        """The team, or nobody else for little work."""
+        work = math.prod(self.shape.y) * self.depth * self.shape.windows.kernel[0]
+        return self.team if work >= LEAST_WORK else SOLO
+
     @property
     def depth(self) -> int:
         """Numbers that a row of the kernel sees."""
@@ -62,7 +72,7 @@ class KernelRows:
         row = self.depth * shape.windows.stride[0] * shape.y[3] * 4
         row *= shape.windows.kernel[0] if self.together else 1
         most = max(TASK_BYTES // row, -(-FEWEST_COLUMNS // shape.y[3]))
-        threads = self.team.threads if shape.groups * shape.x[0] < self.team.threads else 1
+        threads = self.workers.threads if shape.groups * shape.x[0] < self.workers.threads else 1
         few = shape.y[2] * shape.y[3] <= FEW_POSITIONS
         filters = cut(shape.filters, shape.filters, threads if few else 1)
         rows = cut(shape.y[2], most, 1 if few else threads)
@@ -89,7 +99,7 @@ class KernelRows:
     @property
     def scratch(self) -> int:
         """Bytes that all workers need."""
-        return self.size * min(self.team.threads, len(self.tasks))
+        return self.size * min(self.workers.threads, len(self.tasks))
 
     def run(self, x: Array, weight: Array, finish: Finish, out: Array, scratch: Array) -> None:
         """Convolve with a weight laid out by `filters.rows_together` or `filters.rows_apart`."""
@@ -100,7 +110,7 @@ class KernelRows:
             filters = slice(group * shape.filters + some.start, group * shape.filters + some.stop)
             inside = slice(group * shape.inner, (group + 1) * shape.inner)
             stages = self.stages(some.stop - some.start, rows.stop - rows.start)
-            bench = bench_of(scratch, number, self.team.threads, self.size)
+            bench = bench_of(scratch, number, self.workers.threads, self.size)
             shifted = bench.take(*stages[0])
             self.shift(shifted, x[image, inside], shape.first(rows.start))
             place = (image, filters, rows)
@@ -112,7 +122,7 @@ class KernelRows:
                 multiply_apart(weight[:, filters], ranges, target, bench.take(*stages[2]))
             finish.channels_first(out[place], place)
 
-        self.team.each(task, len(self.tasks))
+        self.workers.each(task, len(self.tasks))
 
     def shift(self, shifted: Array, image: Array, first: tuple[int, int]) -> None:
         """Fill [c, kw, step, rows, columns] from row and column ``first`` on, zeros outside.

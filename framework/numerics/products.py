@@ -95,10 +95,7 @@ class Product:
             for columns in tiles(part, self.width(), number):
                 self._tile(x, weight, bias, addend, out, columns, memory)
 
-        if len(parts) == 1:
-            share_out(team, parts, work)
-        else:
-            share_out(team, parts, work)
+        share_out(team, parts, work)
 
     def _tile(
         self, x: Array, weight: Array, bias: Array | None, addend: Array | None,

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from framework.errors import InputError, did_you_mean
 from framework.ir.graph import Graph
 from framework.ir.prune import prune
+from framework.passes.affines import absorb_affines
+from framework.passes.early import select_early
 from framework.passes.fold import fold
 from framework.passes.fuse import fuse
 from framework.passes.merge import merge
@@ -18,6 +20,7 @@ from framework.passes.norms import fold_norms
 from framework.passes.open import open_composites
 from framework.passes.pads import absorb_pads
 from framework.passes.scales import absorb_scales
+from framework.passes.separable import join_separable
 from framework.passes.share import share
 
 Pass = Callable[[Graph], Graph]
@@ -27,15 +30,19 @@ PIPELINE: tuple[Pass, ...] = (
     share,
     prune,
     open_composites,
+    select_early,
     fold_norms,
     absorb_pads,
     absorb_scales,
     merge,
+    absorb_affines,
     fuse,
+    join_separable,
     prune,
 )
 """Constants first, so that what they make equal is shared; pads before scales, which stand before
-them where an image is made ready; fusing last, when nothing moves."""
+them where an image is made ready; affines when one product reads a norm; fusing last, when
+nothing moves, and of what is fused blocks."""
 
 
 @dataclass(frozen=True)

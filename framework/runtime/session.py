@@ -20,9 +20,10 @@ from framework.ir.kernel import How
 from framework.ir.op import Array
 from framework.numerics.team import Team, cores, limit_blas
 from framework.runtime.binding import bind
-from framework.runtime.execute import Program, Progress, Store, execute, run_call
+from framework.runtime.constants import fill
+from framework.runtime.execute import Program, Progress, Store, execute
 from framework.runtime.finite import watch_finite
-from framework.runtime.plan import Call, Plan
+from framework.runtime.plan import Plan
 from framework.runtime.planner import Contents, make_plan
 from framework.runtime.sharing import sharing
 from framework.runtime.weights import check_weights
@@ -96,7 +97,7 @@ class Session:
         key = (tuple(sorted(sizes.items())), kept, plain)
         if key not in self._programs:
             graph, found = (self.graph, dict(keep)) if plain else self._lean(keep)
-            shared = sharing(self.graph, sizes, self.how)
+            shared = sharing(self.graph, graph, sizes, self.how)
             plan = make_plan(
                 graph, sizes, found, fast=self.fast, how=shared.how, contents=self._contents
             )
@@ -195,26 +196,8 @@ class Session:
         store: Store = [None] * plan.slots
         for name, slot in plan.weights.items():
             store[slot] = self.weights[name]
-        for call in plan.prologue:
-            self._constant(call, plan.contents, store)
-        for slot, laid in plan.laid.items():
-            if laid.key not in self._constants:
-                self._constants[laid.key] = laid.function(store[laid.source])
-            store[slot] = self._constants[laid.key]
+        fill(plan, self._constants, store)
         return store
-
-    def _constant(self, call: Call, contents: Mapping[int, int], store: Store) -> None:
-        """The results of a call that no input reaches, computed once."""
-        keys = [contents[slot] for slot in call.outputs]
-        if any(key not in self._constants for key in keys):
-            arguments = [
-                store[s] if isinstance(s, int) else tuple(store[one] for one in s)
-                for s in call.inputs
-            ]
-            for key, array in zip(keys, run_call(call, arguments), strict=True):
-                self._constants[key] = array
-        for slot, key in zip(call.outputs, keys, strict=True):
-            store[slot] = self._constants[key]
 
 
 def taken(store: Store, slots: Mapping[str, int], foreign: Set[int]) -> dict[str, Array]:

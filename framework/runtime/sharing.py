@@ -3,7 +3,7 @@
 BLAS's threads wait awake for the next product, so that sharing one takes a few microseconds;
 waking one of ours takes fifty, but then it shares everything that follows the product, too.
 Both at once take the cores from each other.  So one kind is chosen for a whole run, by how much
-there is to do in a product of the model.
+there is to do in a product of the model, or in the blocks that passes made of products.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ from framework.numerics.team import SOLO
 PRODUCTS = ("attention", "convolution", "linear")
 """Categories of operators that multiply with their weights."""
 
+BLOCKS = ("fused_separable",)
+"""Operators that hold several products: threads meet once for all of them."""
+
 LARGE_PRODUCT = 150_000_000
 """Multiply-accumulates of a mean product from which our threads are faster: measured on models
 of 8 and 86 million a product, where BLAS's are, and of 440 and 2,200 million."""
@@ -33,11 +36,12 @@ class Sharing:
     blas: int
 
 
-def sharing(graph: Graph, sizes: Mapping[str, int], how: How) -> Sharing:
-    """The choice for a typed graph at these sizes."""
+def sharing(graph: Graph, lean: Graph, sizes: Mapping[str, int], how: How) -> Sharing:
+    """The choice for a typed graph at these sizes; ``lean`` is what passes made of it."""
     threads = how.team.threads
     works = list(products(graph, sizes))
-    if threads > 1 and works and sum(works) < LARGE_PRODUCT * len(works):
+    blocks = any(node.op.name in BLOCKS for node in lean)
+    if threads > 1 and not blocks and works and sum(works) < LARGE_PRODUCT * len(works):
         return Sharing(replace(how, team=SOLO), threads)
     return Sharing(how, 1)
 

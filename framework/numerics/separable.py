@@ -1,0 +1,285 @@
+"""A pointwise, a depthwise and a pointwise convolution in a row, some channels at a time.
+
+Between the two pointwise ones every channel is on its own.  So a few go all the way while they
+are near: widened by a product, padded, convolved; what all of them add to the result is one more
+product.  A thread has channels of its own, and waits for the others once a block.
+
+Channels lie innermost meanwhile, which costs the products nothing.  A tap of the depthwise
+filter is a multiply-add of long runs then, where `np.einsum` is faster than a product and a sum
+of NumPy, and than matrices of mostly zeros (`banded`), by which images with channels outermost
+have to be convolved.  A strided filter reads columns that lie together: those of equal
+remainder do.  There a tap that pads the filter may turn an infinity beside its windows into NaN.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from framework.numerics.curves import Curve
+from framework.numerics.geometry import Geometry
+from framework.numerics.separable_rows import Channels, Stretch, Weights
+from framework.numerics.team import Team
+from framework.numerics.tiles import Bench, Finish, bench_of, cut, room
+from framework.numerics.windows import Windows
+
+Array = NDArray[Any]
+Bound = Callable[[Array, Weights, Finish], None]
+Pieces = tuple[tuple[int, int], ...]
+"""First channel and end of each piece."""
+
+TILE = 1 << 19
+"""Elements of the padded rows with the channels that are taken at a time: smaller ones would
+stay in a second-level cache, but threads that make short calls wait for each other."""
+
+ROWS = 8
+"""Rows that are taken at a time, at least: fewer channels are taken before."""
+
+NARROW = 32
+"""Channels that are taken at a time, at least: products of fewer are slower."""
+
+FEW_POSITIONS = 1024
+"""Up to here products come as [positions, out], which is faster, and are turned when added up."""
+
+RUN = 2048
+"""About how many elements a tap multiplies in one stretch."""
+
+LANES = 4
+"""Threads take multiples of so many channels."""
+
+PRODUCT, TAP, PASS = 1 / 45, 1 / 6, 0.5
+"""Nanoseconds of a multiply-accumulate in a product and in a tap, and of what else is done to an
+element: measured, on one thread."""
+
+WAKE = 60_000.0
+"""Nanoseconds until another thread works, and until its end is noticed: who wakes it meanwhile
+has more channels to do, and does not wait in the end."""
+
+FARTHER = 0.94
+"""Work of another thread in the time of one of the first, whose cache holds the image."""
+
+LEAST = 5 * WAKE
+"""Nanoseconds of work that are worth sharing."""
+
+
+@dataclass(frozen=True)
+class Separable:
+    """x [b, c, h, w] -> [b, out, *size], by way of the images of ``depth``.
+
+    ``inner`` is c, None where nothing widens the channels; ``curves`` follow the widening and
+    the depthwise convolution.  Weights: widen [c, hidden]; narrow [hidden, out]; the rest as
+    `layouts` say.
+    """
+
+    depth: Geometry
+    inner: int | None
+    out: int
+    curves: tuple[Curve | None, Curve | None]
+    team: Team
+
+    # ------------------------------------------------------------------ who does what
+
+    @property
+    def hidden(self) -> int:
+        """Channels between the products."""
+        return self.depth.x[1]
+
+    @property
+    def positions(self) -> int:
+        """Positions of the result."""
+        return math.prod(self.depth.y[2:])
+
+    @cached_property
+    def work(self) -> float:
+        """About how many nanoseconds one image takes on one thread."""
+        seen = math.prod(self.depth.x[1:])
+        found = self.hidden * self.positions
+        products = found * self.out + seen * (self.inner or 0)
+        passes = found + seen * (1 if self.inner is None else 2)
+        tapped = found * math.prod(self.depth.windows.kernel)
+        return PRODUCT * products + TAP * tapped + PASS * passes
+
+    @cached_property
+    def by_image(self) -> bool:
+        """Does one thread do all channels of an image?"""
+        return self.depth.x[0] >= self.team.threads or self.work < LEAST
+
+    @cached_property
+    def parts(self) -> list[slice]:
+        """Ranges of channels, one for each thread that shares an image; the first is larger."""
+        threads = 1 if self.by_image else min(self.team.threads, max(1, self.hidden // LANES))
+        share = self.hidden * FARTHER * (self.work - WAKE) / self.work / threads
+        most = self.hidden // threads // LANES
+        each = max(LANES, min(round(share / LANES), most) * LANES)
+        starts = [0, *(self.hidden - each * left for left in range(threads - 1, 0, -1))]
+        ends = [*starts[1:], self.hidden]
+        return [slice(a, b) for a, b in zip(starts, ends, strict=True) if a < b]
+
+    @cached_property
+    def workers(self) -> int:
+        """Threads that need memory of their own."""
+        return min(self.team.threads, self.depth.x[0]) if self.by_image else len(self.parts)
+
+    @property
+    def widest(self) -> int:
+        """Channels of the largest part."""
+        found: int = max(part.stop - part.start for part in self.parts)
+        return found
+
+    @cached_property
+    def most(self) -> int:
+        """Channels that are taken at a time, at most."""
+        least = self.stretch(min(ROWS, self.depth.y[2])).padded
+        return max(NARROW, TILE // least)
+
+    def pieces(self, part: slice) -> list[slice]:
+        """The channels of a thread that are taken at a time."""
+        found = cut(part.stop - part.start, self.most)
+        return [slice(part.start + piece.start, part.start + piece.stop) for piece in found]
+
+    # ------------------------------------------------------------------ sizes
+
+    def stretch(self, rows: int) -> Stretch:
+        """So many rows of the result, computed at a time."""
+        return Stretch(self.depth, rows)
+
+    @cached_property
+    def rows(self) -> int:
+        """Rows of the result that are computed at a time, at most."""
+        row = self.stretch(2).padded - self.stretch(1).padded
+        return max(1, min(self.depth.y[2], TILE // (row * min(self.most, self.widest))))
+
+    @cached_property
+    def together(self) -> int:
+        """Neighbouring results that a tap is multiplied to in one run."""
+        width, channels = self.depth.y[3], min(self.most, self.widest)
+        fitting = [count for count in range(1, width + 1) if width % count == 0]
+        return min(fitting, key=lambda count: abs(count * channels - RUN))
+
+    def layouts(self) -> tuple[partial[Array], partial[Array], partial[Array]]:
+        """How the bias of the widening, the depthwise filters and their bias are laid out."""
+        pieces = tuple((p.start, p.stop) for part in self.parts for p in self.pieces(part))
+        before, after = (
+            partial(repeated, pieces=pieces, count=shape[3])
+            for shape in (self.depth.x, self.depth.y)
+        )
+        windows = self.depth.windows
+        taps = partial(laid_out, windows=windows, pieces=pieces, repeat=self.together)
+        return before, taps, after
+
+    @cached_property
+    def size(self) -> int:
+        """Bytes that one worker needs: for some channels, all its results, and their product."""
+        stretch, most = self.stretch(self.rows), min(self.most, self.widest)
+        counts = stretch.counts(most, [curve for curve in self.curves if curve is not None])
+        product = self.out * self.positions
+        return sum(room((n,)) for n in (*counts, self.positions * self.widest, product))
+
+    @property
+    def scratch(self) -> int:
+        """Bytes that all workers need."""
+        return self.size * self.workers
+
+    # ------------------------------------------------------------------ running
+
+    def bound(self, out: Array, scratch: Array) -> Bound:
+        """The function of (x, weights, finish) that writes ``out``; views are made once."""
+        if self.by_image:
+            return self.image_by_image(out, scratch)
+        benches = [bench_of(scratch, n, self.workers, self.size) for n in range(self.workers)]
+        works = [Part(self, p, bench) for p, bench in zip(self.parts, benches, strict=True)]
+
+        def run(x: Array, weights: Weights, finish: Finish) -> None:
+            for image, (given, target) in enumerate(zip(x, out, strict=True)):
+                self.share(works, given, weights)
+                add_up([part.product for part in works], target)
+                finish.channels_first(target, (image, slice(None)))
+
+        return run
+
+    def share(self, works: list[Part], x: Array, weights: Weights) -> None:
+        """One image, its channels by all threads."""
+
+        def task(number: int) -> None:
+            works[number].run(x, weights)
+
+        self.team.each(task, len(works))
+
+    def image_by_image(self, out: Array, scratch: Array) -> Bound:
+        """The same, each image by one thread."""
+        benches = [bench_of(scratch, n, self.workers, self.size) for n in range(self.workers)]
+        works = [Part(self, self.parts[0], bench) for bench in benches]
+
+        def run(x: Array, weights: Weights, finish: Finish) -> None:
+            def task(image: int) -> None:
+                part = works[image % len(works)]
+                part.run(x[image], weights)
+                add_up([part.product], out[image])
+                finish.channels_first(out[image], (image, slice(None)))
+
+            self.team.each(task, len(out))
+
+        return run
+
+
+class Part:
+    """The channels of one thread, with its memory."""
+
+    def __init__(self, plan: Separable, part: slice, bench: Bench) -> None:
+        self.plan = plan
+        self.part = part
+        self.gathered = bench.take(plan.positions, part.stop - part.start)
+        self.product = bench.take(plan.out, plan.positions)
+        if plan.positions <= FEW_POSITIONS:
+            self.product = self.product.reshape(plan.positions, plan.out).T
+        used = bench.used
+        self.pieces: list[Channels] = []
+        for piece in plan.pieces(part):
+            bench.back(used)
+            target = self.gathered[:, piece.start - part.start : piece.stop - part.start]
+            each = plan.stretch(plan.rows)
+            self.pieces.append(Channels(each, piece, plan.together, plan.curves, target, bench))
+
+    def run(self, x: Array, weights: Weights) -> None:
+        """What these channels add to the result of an image: [out, positions]."""
+        for piece in self.pieces:
+            piece.run(x, weights)
+        np.matmul(self.gathered, weights.narrow[self.part], out=self.product.T)
+
+
+def add_up(products: list[Array], out: Array) -> None:
+    """``out`` [out, h, w] is the sum of products [out, positions]."""
+    flat = out.reshape(len(out), -1)
+    first, *others = products
+    if not others:
+        np.copyto(flat, first)
+        return
+    np.add(first, others[0], out=flat)
+    for further in others[1:]:
+        flat += further
+
+
+def laid_out(weight: Array, windows: Windows, pieces: Pieces, repeat: int) -> Array:
+    """[hidden, 1, kh, kw] -> the filters of the channels taken at a time, one behind another.
+
+    Each is [kh, step, ceil(kw / step), repeat * channels]: the filter's columns by remainder,
+    with zeros where the last are missing, repeated for the results that are computed together.
+    """
+    (high, wide), step = windows.kernel, windows.stride[1]
+    beside = -(-wide // step)
+    columns = np.zeros((high, beside * step, len(weight)), weight.dtype)
+    columns[:, :wide] = weight[:, 0].transpose(1, 2, 0)
+    phases = columns.reshape(high, beside, step, 1, -1).transpose(0, 2, 1, 3, 4)
+    found = [np.repeat(phases[..., start:stop], repeat, axis=3) for start, stop in pieces]
+    return np.concatenate([piece.reshape(-1) for piece in found])
+
+
+def repeated(bias: Array, pieces: Pieces, count: int) -> Array:
+    """[hidden] -> ``count`` times the channels taken at a time, one piece behind another."""
+    return np.concatenate([np.tile(bias[start:stop], count) for start, stop in pieces])
