@@ -125,7 +125,7 @@ def clip(low: float | None, high: float | None) -> Curve:
 
     def rule(x: Array, y: Array, spare: Array) -> None:
         if low is not None and high is not None:  # one pass instead of two
-            np.clip(x, low, high, out=y)
+            x.clip(low, high, out=y)
             return
         if low is not None:
             x = np.maximum(x, filled(low, x), out=y)

@@ -29,8 +29,3 @@ def rows_apart(weight: Array) -> Array:
     """[o, c, kh, kw] -> [kh, o, c kw]."""
     turned = weight.transpose(2, 0, 1, 3)
     return np.ascontiguousarray(turned.reshape(*turned.shape[:2], -1))
-
-
-def rows_together(weight: Array) -> Array:
-    """[o, c, kh, kw] -> [o, kh c kw]."""
-    return flat(weight.transpose(0, 2, 1, 3))

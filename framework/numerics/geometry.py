@@ -37,3 +37,16 @@ class Geometry:
         """Where the tile of the windows from ``row`` on starts."""
         (above, _), (left, _) = self.windows.pads
         return row * self.windows.stride[0] - above, -left
+
+
+def seen(first: int, step: int, count: int, size: int) -> tuple[slice, slice]:
+    """Which of ``count`` places from ``first`` on, ``step`` apart, lie in a row, and where.
+
+    >>> seen(-1, 2, 4, 5)
+    (slice(1, 3, None), slice(1, 4, 2))
+    """
+    low = min(count, max(0, -(first // step)))
+    high = max(low, min(count, -((first - size) // step)))
+    start = low * step + first
+    stop = start + (high - low - 1) * step + 1 if high > low else start
+    return slice(low, high), slice(start, stop, step)

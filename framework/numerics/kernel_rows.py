@@ -3,8 +3,7 @@
 The image is laid out once for each column of the kernel, shifted by it: [c, kw, rows, columns].
 What a row of the kernel sees of all windows is then a range of rows of that, which BLAS reads
 where it lies; the products of the rows are added up.  So 3 x 3 windows take three copies of
-the image, not nine.  With few channels the products would be thin: the ranges are copied below
-one another then, and multiplied at once.
+the image, not nine.  With few channels the products would be thin: `unfolded` is for them.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from framework.numerics.geometry import Geometry
+from framework.numerics.geometry import Geometry, seen
 from framework.numerics.team import SOLO, Team
 from framework.numerics.tiles import Finish, bench_of, cut, room
 
@@ -38,9 +37,6 @@ FEW_POSITIONS = 256
 LEAST_WORK = 20_000_000
 """Multiply-accumulates from which a second thread pays."""
 
-THIN = 96
-"""Products over fewer numbers are slower than copying the rows of the kernel together."""
-
 
 @dataclass(frozen=True)
 class KernelRows:
@@ -48,11 +44,6 @@ class KernelRows:
 
     shape: Geometry
     team: Team
-
-    @cached_property
-    def together(self) -> bool:
-        """Are all rows of the kernel one product?"""
-        return self.depth < THIN and self.shape.windows.kernel[0] > 1
 
     @cached_property
     def workers(self) -> Team:
@@ -70,7 +61,6 @@ class KernelRows:
         """(image, group, filters of the group, rows of the result) of each task."""
         shape = self.shape
         row = self.depth * shape.windows.stride[0] * shape.y[3] * 4
-        row *= shape.windows.kernel[0] if self.together else 1
         most = max(TASK_BYTES // row, -(-FEWEST_COLUMNS // shape.y[3]))
         threads = self.workers.threads if shape.groups * shape.x[0] < self.workers.threads else 1
         few = shape.y[2] * shape.y[3] <= FEW_POSITIONS
@@ -79,14 +69,13 @@ class KernelRows:
         return list(itertools.product(range(shape.x[0]), range(shape.groups), filters, rows))
 
     def stages(self, filters: int, rows: int) -> tuple[tuple[int, ...], ...]:
-        """Shapes of the shifted images, of the rows put together, and of a further product."""
+        """Shapes of the shifted images, and of a further product."""
         shape, columns = self.shape, rows * self.shape.y[3]
         high, step = shape.windows.kernel[0], shape.windows.stride[0]
-        seen = rows + (shape.windows.spans[0] - 1) // step
+        read = rows + (shape.windows.spans[0] - 1) // step
         return (
-            (shape.inner, shape.windows.kernel[1], step, seen, shape.y[3]),
-            (high, self.depth, columns) if self.together else (0,),
-            (filters, columns) if high > 1 and not self.together else (0,),
+            (shape.inner, shape.windows.kernel[1], step, read, shape.y[3]),
+            (filters, columns) if high > 1 else (0,),
         )
 
     @cached_property
@@ -102,7 +91,7 @@ class KernelRows:
         return self.size * min(self.workers.threads, len(self.tasks))
 
     def run(self, x: Array, weight: Array, finish: Finish, out: Array, scratch: Array) -> None:
-        """Convolve with a weight laid out by `filters.rows_together` or `filters.rows_apart`."""
+        """Convolve with a weight laid out by `filters.rows_apart`."""
         shape = self.shape
 
         def task(number: int) -> None:
@@ -116,11 +105,9 @@ class KernelRows:
             place = (image, filters, rows)
             target = out[place].reshape(some.stop - some.start, -1)
             ranges = self.ranges(shifted, rows.stop - rows.start)
-            if self.together:
-                multiply_together(weight[filters], ranges, target, bench.take(*stages[1]))
-            else:
-                multiply_apart(weight[:, filters], ranges, target, bench.take(*stages[2]))
-            finish.channels_first(out[place], place)
+            add_products(weight[:, filters], ranges, target, bench.take(*stages[1]))
+            finish.sums(out[place], place)
+            finish.after_sums(target)
 
         self.workers.each(task, len(self.tasks))
 
@@ -157,27 +144,7 @@ def sizes(part: Array, image: Array, axis: int) -> tuple[int, int]:
     return part.shape[axis], image.shape[axis]
 
 
-def seen(first: int, step: int, count: int, size: int) -> tuple[slice, slice]:
-    """Which of ``count`` places from ``first`` on, ``step`` apart, lie in a row, and where.
-
-    >>> seen(-1, 2, 4, 5)
-    (slice(1, 3, None), slice(1, 4, 2))
-    """
-    low = min(count, max(0, -(first // step)))
-    high = max(low, min(count, -((first - size) // step)))
-    start = low * step + first
-    stop = start + (high - low - 1) * step + 1 if high > low else start
-    return slice(low, high), slice(start, stop, step)
-
-
-def multiply_together(weight: Array, ranges: Iterator[Array], y: Array, columns: Array) -> None:
-    """``y = weight @`` the ranges below one another, copied to ``columns``."""
-    for part, found in zip(columns, ranges, strict=True):
-        np.copyto(part, found)
-    np.matmul(weight, columns.reshape(-1, columns.shape[-1]), out=y)
-
-
-def multiply_apart(weight: Array, ranges: Iterator[Array], y: Array, further: Array) -> None:
+def add_products(weight: Array, ranges: Iterator[Array], y: Array, further: Array) -> None:
     """``y`` is the sum of the products of each row's weights and range."""
     for number, (part, found) in enumerate(zip(weight, ranges, strict=True)):
         np.matmul(part, found, out=further if number else y)

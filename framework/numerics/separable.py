@@ -14,9 +14,10 @@ remainder do.  There a tap that pads the filter may turn an infinity beside its 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from operator import is_not
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,7 @@ ROWS = 8
 NARROW = 32
 """Channels that are taken at a time, at least: products of fewer are slower."""
 
-FEW_POSITIONS = 1024
+FEW_POSITIONS = 512
 """Up to here products come as [positions, out], which is faster, and are turned when added up."""
 
 RUN = 2048
@@ -61,7 +62,7 @@ WAKE = 60_000.0
 """Nanoseconds until another thread works, and until its end is noticed: who wakes it meanwhile
 has more channels to do, and does not wait in the end."""
 
-FARTHER = 0.94
+FARTHER = 0.88
 """Work of another thread in the time of one of the first, whose cache holds the image."""
 
 LEAST = 5 * WAKE
@@ -108,12 +109,13 @@ class Separable:
     @cached_property
     def by_image(self) -> bool:
         """Does one thread do all channels of an image?"""
-        return self.depth.x[0] >= self.team.threads or self.work < LEAST
+        few = self.work < LEAST or self.hidden < 2 * LANES
+        return few or self.depth.x[0] >= self.team.threads
 
     @cached_property
     def parts(self) -> list[slice]:
         """Ranges of channels, one for each thread that shares an image; the first is larger."""
-        threads = 1 if self.by_image else min(self.team.threads, max(1, self.hidden // LANES))
+        threads = 1 if self.by_image else min(self.team.threads, self.hidden // LANES)
         share = self.hidden * FARTHER * (self.work - WAKE) / self.work / threads
         most = self.hidden // threads // LANES
         each = max(LANES, min(round(share / LANES), most) * LANES)
@@ -190,54 +192,56 @@ class Separable:
 
     def bound(self, out: Array, scratch: Array) -> Bound:
         """The function of (x, weights, finish) that writes ``out``; views are made once."""
-        if self.by_image:
-            return self.image_by_image(out, scratch)
-        benches = [bench_of(scratch, n, self.workers, self.size) for n in range(self.workers)]
-        works = [Part(self, p, bench) for p, bench in zip(self.parts, benches, strict=True)]
+        parts = self.parts * self.workers if self.by_image else self.parts
+        works = [
+            Part(self, part, bench_of(scratch, number, self.workers, self.size))
+            for number, part in enumerate(parts)
+        ]
 
         def run(x: Array, weights: Weights, finish: Finish) -> None:
-            for image, (given, target) in enumerate(zip(x, out, strict=True)):
-                self.share(works, given, weights)
+            for part in works:
+                part.take(weights)
+
+            def whole(image: int) -> None:
+                part = works[image % len(works)]
+                part.run(x[image], finish, image)
+                np.copyto(out[image], part.product)
+                finish.after_sums(out[image])
+
+            if self.by_image:
+                self.team.each(whole, len(out))
+                return
+            for image, target in enumerate(out):
+                self.share(works, x[image], finish, image)
                 add_up([part.product for part in works], target)
-                finish.channels_first(target, (image, slice(None)))
+                finish.after_sums(target)
 
         return run
 
-    def share(self, works: list[Part], x: Array, weights: Weights) -> None:
-        """One image, its channels by all threads."""
+    def share(self, works: Sequence[Part], x: Array, finish: Finish, image: int) -> None:
+        """One image, its channels by all threads; the last one adds what does not depend on it."""
 
         def task(number: int) -> None:
-            works[number].run(x, weights)
+            further = finish if number == len(works) - 1 else None
+            works[number].run(x, further, image)
 
         self.team.each(task, len(works))
 
-    def image_by_image(self, out: Array, scratch: Array) -> Bound:
-        """The same, each image by one thread."""
-        benches = [bench_of(scratch, n, self.workers, self.size) for n in range(self.workers)]
-        works = [Part(self, self.parts[0], bench) for bench in benches]
-
-        def run(x: Array, weights: Weights, finish: Finish) -> None:
-            def task(image: int) -> None:
-                part = works[image % len(works)]
-                part.run(x[image], weights)
-                add_up([part.product], out[image])
-                finish.channels_first(out[image], (image, slice(None)))
-
-            self.team.each(task, len(out))
-
-        return run
-
 
 class Part:
-    """The channels of one thread, with its memory."""
+    """The channels of one thread, with its memory; ``product`` is [out, h, w]."""
 
     def __init__(self, plan: Separable, part: slice, bench: Bench) -> None:
-        self.plan = plan
+        size = plan.depth.y[2:]
         self.part = part
+        self.weights: Weights | None = None
         self.gathered = bench.take(plan.positions, part.stop - part.start)
-        self.product = bench.take(plan.out, plan.positions)
         if plan.positions <= FEW_POSITIONS:
-            self.product = self.product.reshape(plan.positions, plan.out).T
+            self.sums = bench.take(plan.positions, plan.out)
+            self.product = self.sums.reshape(*size, plan.out).transpose(2, 0, 1)
+        else:
+            self.product = bench.take(plan.out, *size)
+            self.sums = self.product.reshape(plan.out, -1).T
         used = bench.used
         self.pieces: list[Channels] = []
         for piece in plan.pieces(part):
@@ -246,23 +250,28 @@ class Part:
             each = plan.stretch(plan.rows)
             self.pieces.append(Channels(each, piece, plan.together, plan.curves, target, bench))
 
-    def run(self, x: Array, weights: Weights) -> None:
-        """What these channels add to the result of an image: [out, positions]."""
+    def take(self, weights: Weights) -> None:
+        """Use these weights from now on."""
+        if self.weights is None or any(map(is_not, weights, self.weights)):
+            self.weights = weights
+            self.narrow = weights.narrow[self.part]
+            for piece in self.pieces:
+                piece.take(weights)
+
+    def run(self, x: Array, finish: Finish | None, image: int) -> None:
+        """What these channels add to the result of an image, with bias and addend if asked for."""
         for piece in self.pieces:
-            piece.run(x, weights)
-        np.matmul(self.gathered, weights.narrow[self.part], out=self.product.T)
+            piece.run(x)
+        np.matmul(self.gathered, self.narrow, out=self.sums)
+        if finish is not None:
+            finish.sums(self.product, (image, slice(None)))
 
 
-def add_up(products: list[Array], out: Array) -> None:
-    """``out`` [out, h, w] is the sum of products [out, positions]."""
-    flat = out.reshape(len(out), -1)
-    first, *others = products
-    if not others:
-        np.copyto(flat, first)
-        return
-    np.add(first, others[0], out=flat)
-    for further in others[1:]:
-        flat += further
+def add_up(products: Sequence[Array], out: Array) -> None:
+    """``out`` is the sum of at least two products."""
+    np.add(products[0], products[1], out=out)
+    for further in products[2:]:
+        out += further
 
 
 def laid_out(weight: Array, windows: Windows, pieces: Pieces, repeat: int) -> Array:

@@ -114,14 +114,18 @@ class Rows:
         step = windows.stride[0]
         before = channels.stretch.rows * step
         kept = max(0, windows.kernel[0] - step) if first else 0
-        self.kept = tile[:kept], tile[before : before + kept]
+        self.kept = (tile[:kept], tile[before : before + kept]) if kept else None
         fresh = tile[kept : channels.stretch.seen(count)]
         above = first * step + kept - windows.pads[0][0]
         top = min(len(fresh), max(0, -above))
         bottom = max(top, min(len(fresh), channels.stretch.depth.x[2] - above))
         self.zeros = [part for part in (fresh[:top], fresh[bottom:]) if part.size]
         self.image = slice(above + top, above + bottom)
+        self.positions = times(self.image, channels.stretch.depth.x[3])
         self.widened = channels.widened[: bottom - top]
+        width, some = self.widened.shape[1:]
+        self.lines = self.widened.reshape(bottom - top, width * some)
+        self.product = self.widened.reshape((bottom - top) * width, some)
         self.steps: list[Step] = []
         self.targets: list[tuple[slice, Array]] = []
         columns = channels.stretch.columns
@@ -148,7 +152,7 @@ class Rows:
         if not target.flags.c_contiguous:
             found = channels.convolved[: len(target)]
         self.found = found.reshape(*shape[:2], run)
-        self.lines = found.reshape(count, -1)
+        self.results = found.reshape(count, -1)
         self.last = Step(found, channels.curves[1], target, channels.spare)
 
 
@@ -187,26 +191,39 @@ class Channels:
             edges = self.tile[:, phase, :start], self.tile[:, phase, start + inside :]
             self.sides += [edge for edge in edges if edge.size]
 
-    def run(self, x: Array, weights: Weights) -> None:
+    def take(self, weights: Weights) -> None:
+        """Use these weights from now on."""
+        before, after = self.biases
+        self.weights = Weights(
+            None if weights.widen is None else weights.widen[:, self.channels],
+            None if weights.widen_bias is None else weights.widen_bias[before],
+            weights.depth[self.filters].reshape(self.rows[0].windows.shape[2:]),
+            None if weights.depth_bias is None else weights.depth_bias[after],
+            weights.narrow,
+        )
+
+    def run(self, x: Array) -> None:
         """Write ``out`` for an image [c, h, w]."""
-        part, (before, after) = self.channels, self.biases
-        widen = None if weights.widen is None else weights.widen[:, part]
+        widen, bias, taps, further, _ = self.weights
+        flat = x.reshape(len(x), -1)
         for side in self.sides:
             side.fill(0)
         for rows in self.rows:
-            np.copyto(*rows.kept)
+            if rows.kept is not None:
+                np.copyto(*rows.kept)
             for zeros in rows.zeros:
                 zeros.fill(0)
             if widen is None:
-                turn(x[part, rows.image], rows)
+                turn(x[self.channels, rows.image], rows)
             else:
-                multiply(x[:, rows.image], widen, rows.widened)
-                add(rows.widened.reshape(len(rows.widened), -1), weights.widen_bias, before)
+                np.matmul(flat[:, rows.positions].T, widen, out=rows.product)
+                if bias is not None:
+                    np.add(rows.lines, bias, out=rows.lines)
                 for step in rows.steps:
                     step.run()
-            taps = weights.depth[self.filters].reshape(rows.windows.shape[2:])
             np.einsum("yxvpur,vpur->yxr", rows.windows, taps, out=rows.found)
-            add(rows.lines, weights.depth_bias, after)
+            if further is not None:
+                np.add(rows.results, further, out=rows.results)
             rows.last.run()
 
 
@@ -215,20 +232,8 @@ def times(part: slice, count: int) -> slice:
     return slice(part.start * count, part.stop * count)
 
 
-def add(lines: Array, bias: Array | None, part: slice) -> None:
-    """Add a bias to rows [rows, w * channels], for which it is repeated."""
-    if bias is not None:
-        lines += bias[part]
-
-
 def turn(x: Array, rows: Rows) -> None:
     """[c, rows, w] between the zeros of the padded rows."""
     turned = x.transpose(1, 2, 0)
     for read, target in rows.targets:
         np.copyto(target, turned[:, read])
-
-
-def multiply(x: Array, weight: Array, out: Array) -> None:
-    """[c, rows, w] times [c, channels] -> [rows, w, channels]."""
-    if out.size:
-        np.matmul(x.reshape(len(x), -1).T, weight, out=out.reshape(-1, out.shape[2]))

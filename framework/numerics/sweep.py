@@ -59,16 +59,11 @@ def threads_for(team: Team, elements: int, least: int = SHARED) -> int:
 
 
 def share_out(team: Team, parts: list[slice], task: Callable[[int, slice], object]) -> None:
-    """``task(number, part)`` for each part, on all threads, without warnings about numbers."""
+    """``task(number, part)`` for each part, on all threads."""
     if len(parts) == 1:
         task(0, parts[0])
-        return
-
-    def quiet(number: int) -> None:
-        with np.errstate(all="ignore"):  # a setting of each thread
-            task(number, parts[number])
-
-    team.each(quiet, len(parts))
+    else:
+        team.each(lambda number: task(number, parts[number]), len(parts))
 
 
 @lru_cache(maxsize=64)

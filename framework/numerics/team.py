@@ -17,6 +17,8 @@ from threading import Lock, Thread, local
 from typing import Any
 from weakref import finalize
 
+import numpy as np
+
 Task = Callable[[int], object]
 
 
@@ -28,6 +30,7 @@ class Team:
         self._others: list[Errands] = []
         self._threads: list[Thread] = []
         self._core = -1
+        self._process = os.getpid()
         self._lock = Lock()
 
     def each(self, task: Task, count: int) -> None:
@@ -52,6 +55,8 @@ class Team:
 
     def _hired(self) -> list[Errands]:
         """The errands of the other workers; they come when they are first needed."""
+        if self._process != os.getpid():  # forked: the threads are the parent's
+            Team.__init__(self, self.threads)
         with self._lock:
             if not self._others:
                 self._others = [SimpleQueue() for _ in range(1, self.threads)]
@@ -75,11 +80,12 @@ Errands = SimpleQueue[Errand | None]
 
 
 def work(errands: Errands) -> None:
-    """What another worker does, until it is dismissed."""
-    while (errand := errands.get()) is not None:
-        task, numbers, done = errand
-        done.put(attempt(task, numbers))
-        del errand, task, numbers, done  # they hold arrays
+    """What another worker does, until it is dismissed; NumPy does not warn there."""
+    with np.errstate(all="ignore"):  # a setting of each thread
+        while (errand := errands.get()) is not None:
+            task, numbers, done = errand
+            done.put(attempt(task, numbers))
+            del errand, task, numbers, done  # they hold arrays
 
 
 def attempt(task: Task, numbers: Sequence[int]) -> BaseException | None:
@@ -136,7 +142,19 @@ class Gate:
         for library, count in zip(blas(), self._before, strict=True):
             wanted = min([count, *self.limits])
             if library.num_threads != wanted:
+                release(library)
                 library.set_num_threads(wanted)
+                release(library)
+
+
+def release(library: Any) -> None:
+    """Let any thread set the number: threadpoolctl 3.8 leaves it to the first that did.
+
+    Threads that set it by a gate wait for each other.
+    """
+    forget = getattr(library, "clear_controlling_thread", None)
+    if forget is not None:
+        forget(force=True)
 
 
 GATE = Gate()

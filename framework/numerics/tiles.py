@@ -35,10 +35,18 @@ class Finish:
 
     def channels_first(self, y: Array, place: tuple[Any, ...]) -> None:
         """Finish ``y`` [o, …], which lies at ``place`` (image, channels, …) of the result."""
+        self.sums(y, place)
+        self.after_sums(y)
+
+    def sums(self, y: Array, place: tuple[Any, ...]) -> None:
+        """The bias and the tensor added."""
         if self.bias is not None:
             y += self.bias[place[1]].reshape(-1, *[1] * (y.ndim - 1))
         if self.addend is not None:
             y += self.addend[place]
+
+    def after_sums(self, y: Array) -> None:
+        """The function."""
         if self.curve is not None:
             self.curve(y)
 

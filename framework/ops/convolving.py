@@ -12,11 +12,12 @@ from framework.ir.op import Array
 from framework.ir.types import TensorType, fixed_size
 from framework.numerics.banded import Banded, banded
 from framework.numerics.direct import Direct
-from framework.numerics.filters import flat, rows_apart, rows_together, taps_first
+from framework.numerics.filters import flat, rows_apart, taps_first
 from framework.numerics.geometry import Geometry
 from framework.numerics.kernel_rows import KernelRows
 from framework.numerics.spreading import Spreading
 from framework.numerics.tiles import Curve, Finish
+from framework.numerics.unfolded import Unfolded
 from framework.numerics.windows import Windows
 from framework.numerics.winograd import Winograd, transformed
 from framework.ops.window import AxisWindow, windows_at
@@ -27,7 +28,11 @@ FEWEST_TILES = 32
 MEDIUM_POSITIONS = 56 * 56
 """Up to here, plain products of unfolded 3 x 3 windows are as fast as Winograd's, and exact."""
 
-Algorithm = Banded | Direct | KernelRows | Winograd
+Algorithm = Banded | Direct | KernelRows | Unfolded | Winograd
+
+THIN = 96
+"""Products over fewer numbers, those that a row of a kernel sees, are slower than copying all
+windows and multiplying them at once."""
 
 FEWEST_CHANNELS = 16
 """Winograd's transforms cost more than the products that they save below."""
@@ -118,8 +123,9 @@ def chosen(shape: Geometry, how: How) -> tuple[str, Algorithm, Callable[[Array],
         before = (windows.pads[0][0], windows.pads[1][0])
         tiles = Winograd(shape.x, shape.y, before, m, team)
         return f"winograd f{m}", tiles, partial(transformed, m=m)
-    rows = KernelRows(shape, team)
-    return "kernel rows", rows, rows_together if rows.together else rows_apart
+    if shape.inner * windows.kernel[1] < THIN:
+        return "unfolded windows", Unfolded(shape, team), flat
+    return "kernel rows", KernelRows(shape, team), rows_apart
 
 
 def lie_apart(windows: Windows) -> bool:

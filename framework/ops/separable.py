@@ -53,7 +53,7 @@ class FusedSeparable(Op, name="fused_separable", listed=False):
         """The slots of the convolutions."""
         stage, _, rest = slot.rpartition("_")
         found = {"": self.narrow, "widen": self.widen, "depth": self.depth}[stage]
-        return found is not None and bool(found.has_slot(rest))
+        return found is not None and (rest == "weight" or bool(found.has_slot(rest)))
 
     def derive(self, d: Match) -> dict[str, Any]:
         """The depthwise convolution alone changes sizes."""

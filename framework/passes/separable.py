@@ -34,7 +34,8 @@ def join_separable(graph: Graph) -> Graph:
     blocks: dict[str, Block] = {}
     joined: set[str] = set()
     for node in graph:
-        block = around(graph, node, used, joined) if is_depthwise(graph, node) else None
+        free = node.name not in joined and is_depthwise(graph, node)
+        block = around(graph, node, used, joined) if free else None
         if block is not None:
             blocks[block.narrow.name] = block
             joined |= block.names
@@ -54,7 +55,7 @@ def around(
 ) -> Block | None:
     """The block of a depthwise convolution that one pointwise one alone reads."""
     narrow = only_reader(graph, depth, used)
-    if narrow is None or not is_pointwise(narrow):
+    if narrow is None or narrow.name in joined or not is_pointwise(narrow):
         return None
     if graph.wires_of(narrow.name)["x"] != Value(depth.name):
         return None

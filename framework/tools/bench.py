@@ -41,8 +41,8 @@ BUDGET = 40.0
 """Seconds that these rounds may take together."""
 SLOW = 5
 """An engine gets as many rounds as fit into so many times the time of the fastest."""
-TURN = 0.05
-"""Seconds of a turn: a small model runs several times in it."""
+TURN = 0.2
+"""Seconds of a turn: a small model runs several times in it, after a run that is not counted."""
 PAUSE = 0.1
 """Seconds between turns: threads of the last engine spin for a while before they sleep, those of
 OpenBLAS for more than 20 ms; until then they take a core from the next."""
