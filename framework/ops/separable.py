@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from framework.errors import ShapeError
 from framework.ir.attributes import Values
 from framework.ir.dims import product
 from framework.ir.kernel import How, Kernel
-from framework.ir.op import PLAIN, Array, Cost, Match, Op, spread
+from framework.ir.match import Given, Namer
+from framework.ir.op import PLAIN, Array, Cost, Inference, Match, Op, spread
 from framework.ir.types import TensorType, fixed_size
 from framework.numerics.filters import across
 from framework.numerics.separable import Separable
@@ -65,6 +67,14 @@ class FusedSeparable(Op, name="fused_separable", listed=False):
             "kernel": spread(head.kernel, len(d.size), "kernel"),
             "outsize": window_counts(d, d.size, head.windows(len(d.size))),
         }
+
+    def infer(self, given: Mapping[str, Given], namer: Namer | None = None) -> Inference:
+        """The types; what is added has the result's."""
+        found = super().infer(given, namer)
+        addend = given.get("addend")
+        if addend is not None and addend != found.outputs[0]:
+            raise ShapeError(f"{self.name}: {addend} is added to {found.outputs[0]}")
+        return found
 
     def compute(self, *arrays: Any) -> Array:
         """One after the other."""
