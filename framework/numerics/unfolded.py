@@ -25,8 +25,8 @@ Array = NDArray[Any]
 TASK_BYTES = 8 << 20
 """Bound of a task's windows."""
 
-LEAST_WORK = 5_000_000
-"""Multiply-accumulates from which a second thread pays: a task takes few calls."""
+LEAST_WORK = 20_000_000
+"""Multiply-accumulates from which a second thread pays."""
 
 
 @dataclass(frozen=True)
