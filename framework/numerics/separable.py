@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from framework.numerics.curves import Curve
 from framework.numerics.geometry import Geometry
-from framework.numerics.separable_rows import Channels, Stretch, Weights
+from framework.numerics.separable_rows import Channels, Stretch, Weights, sort_columns
 from framework.numerics.team import Team
 from framework.numerics.tiles import Bench, Finish, bench_of, cut, room
 from framework.numerics.windows import Windows
@@ -177,11 +177,18 @@ class Separable:
 
     @cached_property
     def size(self) -> int:
-        """Bytes that one worker needs: for some channels, all its results, and their product."""
+        """Bytes that one worker needs: for some channels, all its results, their product, and
+        the image with its columns sorted."""
         stretch, most = self.stretch(self.rows), min(self.most, self.widest)
         counts = stretch.counts(most, [curve for curve in self.curves if curve is not None])
-        product = self.out * self.positions
-        return sum(room((n,)) for n in (*counts, self.positions * self.widest, product))
+        product, image = self.out * self.positions, math.prod(self.sorted)
+        return sum(room((n,)) for n in (*counts, self.positions * self.widest, product, image))
+
+    @property
+    def sorted(self) -> tuple[int, ...]:
+        """Sizes of an image whose columns have to be sorted; zeros where none has to."""
+        strided = self.depth.windows.stride[1] > 1
+        return (self.inner or 0, *self.depth.x[2:]) if strided else (0, 0, 0)
 
     @property
     def scratch(self) -> int:
@@ -234,6 +241,8 @@ class Part:
     def __init__(self, plan: Separable, part: slice, bench: Bench) -> None:
         size = plan.depth.y[2:]
         self.part = part
+        self.stretch = plan.stretch(plan.rows)
+        self.image = bench.take(*plan.sorted)
         self.weights: Weights | None = None
         self.gathered = bench.take(plan.positions, part.stop - part.start)
         if plan.positions <= FEW_POSITIONS:
@@ -247,8 +256,9 @@ class Part:
         for piece in plan.pieces(part):
             bench.back(used)
             target = self.gathered[:, piece.start - part.start : piece.stop - part.start]
-            each = plan.stretch(plan.rows)
-            self.pieces.append(Channels(each, piece, plan.together, plan.curves, target, bench))
+            self.pieces.append(
+                Channels(self.stretch, piece, plan.together, plan.curves, target, bench)
+            )
 
     def take(self, weights: Weights) -> None:
         """Use these weights from now on."""
@@ -260,6 +270,9 @@ class Part:
 
     def run(self, x: Array, finish: Finish | None, image: int) -> None:
         """What these channels add to the result of an image, with bias and addend if asked for."""
+        if self.image.size:
+            sort_columns(x, self.stretch, self.image)
+            x = self.image
         for piece in self.pieces:
             piece.run(x)
         np.matmul(self.gathered, self.narrow, out=self.sums)

@@ -18,6 +18,9 @@ from framework.numerics.tiles import Bench
 
 Array = NDArray[Any]
 
+SMALL = 1 << 17
+"""Elements that are cleared sooner than several parts of them."""
+
 
 class Weights(NamedTuple):
     """What the three convolutions multiply and add; see `separable.Separable`."""
@@ -59,7 +62,7 @@ class Stretch:
 
     @property
     def columns(self) -> list[tuple[int, int, int]]:
-        """For each remainder the first column of the image, its place, and how many follow."""
+        """For each remainder the first column of the image, its place, and how many are seen."""
         (step, count), left = self.beside, self.depth.windows.pads[1][0]
         found: list[tuple[int, int, int]] = []
         for phase in range(step):
@@ -127,15 +130,14 @@ class Rows:
         self.lines = self.widened.reshape(bottom - top, width * some)
         self.product = self.widened.reshape((bottom - top) * width, some)
         self.steps: list[Step] = []
-        self.targets: list[tuple[slice, Array]] = []
-        columns = channels.stretch.columns
-        for phase, (begin, start, inside) in enumerate(columns):
-            end = begin + inside * len(columns)
-            read = slice(begin, end, len(columns)) if inside else slice(0, 0)
+        self.targets: list[tuple[int, Array]] = []
+        at = 0
+        for phase, (begin, start, inside) in enumerate(channels.stretch.columns):
             target = fresh[top:bottom, phase, start : start + inside]
-            self.targets.append((read, target))
-            curve = channels.curves[0]
-            self.steps.append(Step(self.widened[:, read], curve, target, channels.spare))
+            self.targets.append((begin, target))
+            found, curve = self.widened[:, at : at + inside], channels.curves[0]
+            self.steps.append(Step(found, curve, target, channels.spare))
+            at += len(range(begin, width, channels.stretch.beside[0]))
         self._convolved(channels, first, count)
 
     def _convolved(self, channels: Channels, first: int, count: int) -> None:
@@ -159,7 +161,8 @@ class Rows:
 class Channels:
     """Some channels, their memory, and the rows that they go through one after the other.
 
-    ``out`` is [positions, channels].
+    ``out`` is [positions, channels].  An image to be widened comes with its columns sorted by
+    their remainder under the stride, as `sort_columns` does it.
     """
 
     def __init__(
@@ -186,10 +189,17 @@ class Channels:
             Rows(self, first, min(stretch.rows, height - first))
             for first in range(0, height, stretch.rows)
         ]
-        self.sides: list[Array] = []
-        for phase, (_, start, inside) in enumerate(stretch.columns):
-            edges = self.tile[:, phase, :start], self.tile[:, phase, start + inside :]
-            self.sides += [edge for edge in edges if edge.size]
+        self.zeros = self.edges()
+
+    def edges(self) -> list[Array]:
+        """What is zero beside the image; little memory is cleared in one call, with all rows."""
+        if len(self.rows) == 1 and self.tile.size <= SMALL:
+            self.rows[0].zeros = []
+            return [self.tile]
+        found: list[Array] = []
+        for phase, (_, start, inside) in enumerate(self.stretch.columns):
+            found += self.tile[:, phase, :start], self.tile[:, phase, start + inside :]
+        return [edge for edge in found if edge.size]
 
     def take(self, weights: Weights) -> None:
         """Use these weights from now on."""
@@ -206,15 +216,15 @@ class Channels:
         """Write ``out`` for an image [c, h, w]."""
         widen, bias, taps, further, _ = self.weights
         flat = x.reshape(len(x), -1)
-        for side in self.sides:
-            side.fill(0)
+        for zeros in self.zeros:
+            zeros.fill(0)
         for rows in self.rows:
             if rows.kept is not None:
                 np.copyto(*rows.kept)
             for zeros in rows.zeros:
                 zeros.fill(0)
             if widen is None:
-                turn(x[self.channels, rows.image], rows)
+                turn(x[self.channels, rows.image], rows.targets)
             else:
                 np.matmul(flat[:, rows.positions].T, widen, out=rows.product)
                 if bias is not None:
@@ -232,8 +242,17 @@ def times(part: slice, count: int) -> slice:
     return slice(part.start * count, part.stop * count)
 
 
-def turn(x: Array, rows: Rows) -> None:
-    """[c, rows, w] between the zeros of the padded rows."""
+def turn(x: Array, targets: Sequence[tuple[int, Array]]) -> None:
+    """[c, rows, w] between the zeros of the padded rows, columns by their remainder."""
     turned = x.transpose(1, 2, 0)
-    for read, target in rows.targets:
-        np.copyto(target, turned[:, read])
+    for begin, target in targets:
+        np.copyto(target, turned[:, begin :: len(targets)][:, : target.shape[1]])
+
+
+def sort_columns(x: Array, stretch: Stretch, out: Array) -> None:
+    """[c, h, w] with the columns of equal remainder side by side."""
+    at = 0
+    for begin, *_ in stretch.columns:
+        some = x[:, :, begin :: stretch.beside[0]]
+        np.copyto(out[:, :, at : at + some.shape[2]], some)
+        at += some.shape[2]
