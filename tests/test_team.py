@@ -312,6 +312,22 @@ def test_workers_keep_off_the_core_of_the_caller():
 
 
 @pytest.mark.skipif(teams.core_function() is None, reason="threads go where they like")
+def test_more_workers_than_other_cores_go_anywhere():
+    team, before = Team(cores() + 1), os.sched_getaffinity(0)
+    done_by(team, cores() + 1)
+    assert all(os.sched_getaffinity(worker.native_id) == before for worker in team._threads)
+
+
+@pytest.mark.skipif(teams.core_function() is None, reason="threads go where they like")
+def test_a_system_that_forbids_it_is_no_failure(monkeypatch):
+    def forbidden(thread, allowed):
+        raise PermissionError
+
+    monkeypatch.setattr(os, "sched_setaffinity", forbidden)
+    done_by(Team(2), 4)
+
+
+@pytest.mark.skipif(teams.core_function() is None, reason="threads go where they like")
 def test_workers_follow_where_there_is_one_core():
     before = os.sched_getaffinity(0)
     try:
