@@ -116,9 +116,7 @@ class Reader:
         """The function's result; None after a failure, which is noted."""
         try:
             return function(*values)
-        except Mistake as mistake:
-            self.trouble(what, name, mistake)
-        except FAILURES as error:
+        except (Mistake, *FAILURES) as error:
             self.trouble(what, name, malformed(error))
         return None
 
@@ -144,10 +142,7 @@ class Reader:
         counts: dict[str, int] = {}
         for item in proto.output:
             wire = self.attempt("output", item.name, env.find, item.name)
-            name = base = identifier(spelled(item.name)).replace(".", "_")
-            while name in self.graph.outputs:
-                counts[base] = counts.get(base, 1) + 1
-                name = f"{base}_{counts[base]}"
+            name = free_name(item.name, self.graph.outputs, counts)
             if wire is not None:
                 names[item.name] = name
                 self.graph.outputs[name] = self.importer.value_of(wire)
@@ -163,10 +158,8 @@ class Reader:
         for number, node in enumerate(nodes):
             if env.depth:
                 self.spend(1)
-            found = self.node(node, env, opsets, used)
-            for name, wire in zip(node.output, found, strict=False):
-                if name:
-                    env.names[name] = wire
+            found = zip(node.output, self.node(node, env, opsets, used), strict=False)
+            env.names.update((name, wire) for name, wire in found if name)
             if self.progress is not None and env.outer is None:
                 self.progress(number + 1, len(nodes), node.op_type)
 
@@ -190,14 +183,9 @@ class Reader:
                 return lost
             wanted = tuple(bool(n) and (used is None or n in used) for n in node.output)
             found = self.apply(node, inputs, wanted, env, opsets)
-        except Unknown as unknown:
-            self.unknown.append(inputs[unknown.index])  # type: ignore[arg-type]
-            self.trouble(node.op_type, label(node), unknown)
-            return lost
-        except Mistake as mistake:
-            self.trouble(node.op_type, label(node), mistake)
-            return lost
-        except FAILURES as error:
+        except (Mistake, *FAILURES) as error:
+            if isinstance(error, Unknown):
+                self.unknown.append(inputs[error.index])  # type: ignore[arg-type]
             self.trouble(node.op_type, label(node), malformed(error))
             return lost
         results = found if isinstance(found, tuple) else (found,)
@@ -212,8 +200,7 @@ class Reader:
         opsets: Mapping[str, int],
     ) -> Result:
         """Read a node by its rule, by the function that it calls, or by its definition."""
-        domain = "" if node.domain == "ai.onnx" else node.domain
-        key = f"{domain}.{node.op_type}" if domain else node.op_type
+        domain, key = called(node)
         opset = opsets.get(domain, opsets.get("", 1))
         if (function := self.functions.get((node.domain, node.op_type))) is not None:
             return self.call(function, node, inputs, env)
@@ -221,9 +208,8 @@ class Reader:
             return FUNCTIONS[key](self, node, inputs, env, opsets)
         attributes = {item.name: attribute(item, self.file.folder) for item in node.attribute}
         if key in READERS:
-            call = Call(
-                node.op_type, opset, inputs, attributes, wanted, self.importer, label(node)
-            )  # fmt: skip
+            place = label(node)
+            call = Call(node.op_type, opset, inputs, attributes, wanted, self.importer, place)
             found = READERS[key](legacy(call))
             if found is not NotImplemented:
                 results = found if isinstance(found, tuple) else (found,)
@@ -237,25 +223,36 @@ class Reader:
         self, function: Any, node: Any, inputs: Sequence[Wire | None], env: Env
     ) -> tuple[Wire | None, ...]:
         """Read the body of a function in place of the node that calls it."""
-        inner, called = Env(depth=env.inner().depth), (function.domain, function.name)
-        if called in self.calls:
+        inner, name = Env(depth=env.inner().depth), (function.domain, function.name)
+        if name in self.calls:
             raise Refused(f"the function {brief(function.name)} calls itself")
         if len(inputs) > len(function.input):
             raise Refused(f"it has {len(inputs)} inputs; {len(function.input)} are declared")
         self.spend(function.ByteSize() // BYTES_OF_NODE)
         given = [*inputs, *[None] * (len(function.input) - len(inputs))]
-        absent = {name for name, wire in zip(function.input, given, strict=True) if wire is None}
         inner.names.update(zip(function.input, given, strict=True))
-        values = {item.name: item for item in function.attribute_proto}
-        values |= {item.name: item for item in node.attribute}
-        body = [bound(item, values, absent) for item in function.node]
         opsets = {item.domain: item.version for item in function.opset_import}
-        self.calls.append(called)
+        self.calls.append(name)
         try:
+            body = opened(function, node, inner.names)
             self.run(body, inner, {**self.opsets, **opsets}, function.output)
         finally:
             self.calls.pop()
         return tuple(inner.names.get(name) for name in function.output)
+
+
+def called(node: Any) -> tuple[str, str]:
+    """The domain of a node's operator, empty for ONNX's own, and its name with the domain."""
+    domain = "" if node.domain == "ai.onnx" else node.domain
+    return domain, f"{domain}.{node.op_type}" if domain else node.op_type
+
+
+def opened(function: Any, node: Any, given: Mapping[str, Wire | None]) -> list[Any]:
+    """The nodes of a function with the attributes of the node that calls it."""
+    values = {item.name: item for item in function.attribute_proto}
+    values |= {item.name: item for item in node.attribute}
+    absent = {name for name in function.input if given[name] is None}
+    return [bound(item, values, absent) for item in function.node]
 
 
 def read_onnx(
@@ -278,6 +275,15 @@ def read_onnx(
         if not forced:
             return found
         fixed |= forced
+
+
+def free_name(name: str, taken: Container[str], counts: dict[str, int]) -> str:
+    """Our name for an output, with a number where it is taken; ``counts`` are those given."""
+    free = base = identifier(spelled(name)).replace(".", "_")
+    while free in taken:
+        counts[base] = counts.get(base, 1) + 1
+        free = f"{base}_{counts[base]}"
+    return free
 
 
 def bounded(proto: Any, name: str) -> None:
@@ -309,8 +315,7 @@ def stored(importer: Importer, array: Array | None, tensor: Any) -> Wire | None:
 
 def require(node: Any, opsets: Mapping[str, int], functions: Container[tuple[str, str]]) -> None:
     """Refuse an operator that could not be read whatever its inputs."""
-    domain = "" if node.domain == "ai.onnx" else node.domain
-    key = f"{domain}.{node.op_type}" if domain else node.op_type
+    domain, key = called(node)
     known = key in READERS or key in FUNCTIONS
     if known or (node.domain, node.op_type) in functions:
         return
@@ -362,8 +367,10 @@ def input_kind(item: Any) -> str:
     return NARROW.get(item.type.tensor_type.elem_type, "")
 
 
-def malformed(error: Exception) -> Refused:
-    """A rule met what no node of its kind has."""
+def malformed(error: Exception) -> Mistake:
+    """The mistake; or that a rule met what no node of its kind has."""
+    if isinstance(error, Mistake):
+        return error
     return Refused(f"the node is malformed ({type(error).__name__}: {error})")
 
 
