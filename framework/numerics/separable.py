@@ -63,7 +63,8 @@ WAKE = 60_000.0
 has more channels to do, and does not wait in the end."""
 
 FARTHER = 0.88
-"""Work of another thread in the time of one of the first, whose cache holds the image."""
+"""Work of another thread in the time of the first one, whose cache holds the image, and which
+leaves it to the last to add the bias."""
 
 LEAST = 5 * WAKE
 """Nanoseconds of work that are worth sharing."""

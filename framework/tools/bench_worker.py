@@ -130,7 +130,7 @@ class Worker:
             case "load":
                 return self.load(request)
             case "run":
-                self.seconds()
+                self.seconds()  # threads wake up, caches fill
                 return {"seconds": [self.seconds() for _ in range(request["times"])]}
             case "outputs":
                 found = {name: np.asarray(array) for name, array in self.run().items()}
