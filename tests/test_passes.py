@@ -225,6 +225,12 @@ def drawn(rng, shape, dtype="float32"):
     return np.asarray(array * 9 if dtype.startswith("int") else array, dtype)
 
 
+def drawn_inputs(graph, rng, shapes):
+    """Random inputs; ``shapes`` are those of the symbolic ones."""
+    types = {name: node.type for name, node in graph.inputs.items()}
+    return {n: drawn(rng, shapes.get(n, t.shape), t.dtype) for n, t in types.items()}
+
+
 def padded_window(shape, pad, window, op="conv", before=None, dtype="float32"):
     """x -> perhaps a function -> pad -> window."""
     hand = Hand(H={}, W={})

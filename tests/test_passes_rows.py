@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from handmade import Hand
-from test_passes import chain, drawn, run, weighted
+from test_passes import chain, drawn, drawn_inputs, run, weighted
 
 from framework.passes.affines import absorb_affines
 from framework.passes.early import select_early
@@ -23,10 +23,7 @@ def rng():
 
 def same(graph, rng, **shapes):
     """The graph after the passes, of which the outputs are what they were."""
-    inputs = {
-        name: drawn(rng, shapes.get(name, node.type.shape), node.type.dtype)
-        for name, node in graph.inputs.items()
-    }
+    inputs = drawn_inputs(graph, rng, shapes)
     run(graph, weighted(graph, rng), **inputs)
     return optimize(graph)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from handmade import Hand
-from test_passes import chain, close, content, drawn, run, weighted
+from test_passes import chain, close, content, drawn, drawn_inputs, run, weighted
 
 import framework as fw
 from framework.ir.kernel import How
@@ -44,10 +44,7 @@ def rng():
 
 def left(graph, rng, **shapes):
     """Operators after the passes, those of weights apart; the outputs are what they were."""
-    inputs = {
-        name: drawn(rng, shapes.get(name, node.type.shape), node.type.dtype)
-        for name, node in graph.inputs.items()
-    }
+    inputs = drawn_inputs(graph, rng, shapes)
     weights = weighted(graph, rng)  # of norms and biases; he_normal lets rectifiers see both signs
     weights |= {
         name: rng.standard_normal(array.shape).astype(array.dtype) / 4

@@ -311,6 +311,24 @@ def test_workers_keep_off_the_core_of_the_caller():
     assert os.sched_getaffinity(0) == before
 
 
+def test_a_system_without_more_threads_is_told_of_and_nobody_waits(monkeypatch):
+    start, started = threading.Thread.start, []
+
+    def limited(thread):
+        if started:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    team = Team(3)
+    with monkeypatch.context() as scarce:
+        scarce.setattr(threading.Thread, "start", limited)
+        with pytest.raises(RuntimeError, match="new thread"):
+            team.each(lambda number: None, 3)
+    assert ended(started)
+    done_by(team, 3)
+
+
 @pytest.mark.skipif(teams.core_function() is None, reason="threads go where they like")
 def test_more_workers_than_other_cores_go_anywhere():
     team, before = Team(cores() + 1), os.sched_getaffinity(0)

@@ -21,7 +21,7 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from framework.numerics.geometry import Geometry
-from framework.numerics.team import SOLO, Team
+from framework.numerics.team import Team, worth_waking
 from framework.numerics.tiles import Finish, bench_of, cut, room
 from framework.numerics.windows import Windows
 
@@ -30,9 +30,6 @@ Array = NDArray[Any]
 TASK_BYTES = 1 << 22
 """Bound of what a task reads and writes: calls must be long, for threads that make short ones
 wait for each other's interpreter lock."""
-
-LEAST_WORK = 20_000_000
-"""Multiply-accumulates from which a second thread pays."""
 
 NARROWEST = 12
 """Columns of the narrowest strip: products of fewer are slower."""
@@ -123,7 +120,7 @@ class Banded:
     def workers(self) -> Team:
         """The team, or nobody else for little work."""
         work = math.prod(self.shape.y) * self.depth
-        return self.team if work >= LEAST_WORK else SOLO
+        return worth_waking(self.team, work)
 
     @property
     def depth(self) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framework.numerics.geometry import Geometry
-from framework.numerics.team import Team
+from framework.numerics.team import LEAST_WORK, Team
 from framework.numerics.tiles import Finish, bench_of, cut, room
 
 Array = NDArray[Any]
@@ -30,9 +30,6 @@ FEWEST_COLUMNS = 128
 
 FEWEST_FILTERS = 16
 """Products of fewer filters spend their time on reading the image."""
-
-LEAST_WORK = 20_000_000
-"""Multiply-accumulates from which waking a second thread pays."""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from framework.numerics.geometry import Geometry, seen
-from framework.numerics.team import SOLO, Team
+from framework.numerics.team import Team, worth_waking
 from framework.numerics.tiles import Finish, bench_of, cut, room
 
 Array = NDArray[Any]
@@ -34,9 +34,6 @@ FEWEST_COLUMNS = 64
 FEW_POSITIONS = 256
 """Up to 16 x 16 windows, reading the filters is the work: threads share them, not the rows."""
 
-LEAST_WORK = 20_000_000
-"""Multiply-accumulates from which a second thread pays."""
-
 
 @dataclass(frozen=True)
 class KernelRows:
@@ -49,7 +46,7 @@ class KernelRows:
     def workers(self) -> Team:
         """The team, or nobody else for little work."""
         work = math.prod(self.shape.y) * self.depth * self.shape.windows.kernel[0]
-        return self.team if work >= LEAST_WORK else SOLO
+        return worth_waking(self.team, work)
 
     @property
     def depth(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -60,7 +61,7 @@ class Stretch:
         """Elements of the padded rows of one channel."""
         return self.seen(self.rows) * math.prod(self.beside)
 
-    @property
+    @cached_property
     def columns(self) -> list[tuple[int, int, int]]:
         """For each remainder the first column of the image, its place, and how many are seen."""
         (step, count), left = self.beside, self.depth.windows.pads[1][0]

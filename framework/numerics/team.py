@@ -59,17 +59,27 @@ class Team:
             Team.__init__(self, self.threads)
         with self._lock:
             if not self._others:
-                self._others = [SimpleQueue() for _ in range(1, self.threads)]
-                for number, errands in enumerate(self._others, 1):
-                    name = f"framework_{number}"
-                    thread = Thread(target=work, args=(errands,), name=name, daemon=True)
-                    thread.start()
-                    self._threads.append(thread)
-                finalize(self, dismiss, self._others)
+                self._hire()
             if (core := current_core()) != self._core:
                 self._core = core
                 keep_off(core, self._threads)
         return self._others
+
+    def _hire(self) -> None:
+        """Start the other workers: all of them, or none if the system has no more threads."""
+        others: list[Errands] = [SimpleQueue() for _ in range(1, self.threads)]
+        threads = [
+            Thread(target=work, args=(errands,), name=f"framework_{number}", daemon=True)
+            for number, errands in enumerate(others, 1)
+        ]
+        try:
+            for thread in threads:
+                thread.start()
+        except RuntimeError:
+            dismiss(others)
+            raise
+        self._others, self._threads = others, threads
+        finalize(self, dismiss, others)
 
 
 Answers = SimpleQueue[BaseException | None]
@@ -186,7 +196,7 @@ def keep_off(core: int, threads: Sequence[Thread]) -> None:
     """Let threads run on any core but this one, if each has one of its own then.
 
     Linux likes to wake a thread where it was called from: there it waits for the caller, or the
-    caller for it.  Measured on two cores, that happened in half of all runs.
+    caller for it.
     """
     if core < 0:
         return
@@ -215,3 +225,11 @@ def cores() -> int:
 
 SOLO = Team(1)
 """No further threads."""
+
+LEAST_WORK = 20_000_000
+"""Multiply-accumulates of a convolution from which waking a second thread pays."""
+
+
+def worth_waking(team: Team, work: int) -> Team:
+    """The team, or nobody else for so few multiply-accumulates."""
+    return team if work >= LEAST_WORK else SOLO

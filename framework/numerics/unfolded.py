@@ -17,16 +17,13 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from framework.numerics.geometry import Geometry, seen
-from framework.numerics.team import SOLO, Team
+from framework.numerics.team import Team, worth_waking
 from framework.numerics.tiles import Finish, bench_of, cut, room
 
 Array = NDArray[Any]
 
 TASK_BYTES = 8 << 20
 """Bound of a task's windows."""
-
-LEAST_WORK = 20_000_000
-"""Multiply-accumulates from which a second thread pays."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +41,7 @@ class Unfolded:
     @cached_property
     def workers(self) -> Team:
         """The team, or nobody else for little work."""
-        return self.team if math.prod(self.shape.y) * self.depth >= LEAST_WORK else SOLO
+        return worth_waking(self.team, math.prod(self.shape.y) * self.depth)
 
     @cached_property
     def tasks(self) -> list[tuple[int, int, slice]]:

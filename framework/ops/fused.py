@@ -17,6 +17,7 @@ from framework.ir.match import Given, Namer
 from framework.ir.op import PLAIN, Array, Cost, Inference, Match, Op, find_op
 from framework.ir.types import TensorType
 from framework.numerics.convolution import widened
+from framework.numerics.curves import Curve
 from framework.ops.kernels import Places, linear_kernel
 
 
@@ -62,12 +63,21 @@ class Fused(Op):
             y = y + addend
         return np.asarray(y if self.activation is None else self.activation.compute(y))
 
+    @property
+    def steps(self) -> int:
+        """How many follow the product."""
+        return int(self.residual) + (self.activation is not None)
+
     def cost(self, d: Match) -> Cost:
         """The product's work, and one operation for each element and step after it."""
         elements = product(d.result(self.head.ports.outputs[0]))
-        further = int(self.residual) + (self.activation is not None)
         work: Cost = self.head.cost(d)
-        return work + Cost(0, further * elements)
+        return work + Cost(0, self.steps * elements)
+
+    def curve_for(self, dtype: str) -> Curve | None:
+        """The function for a block of a dtype."""
+        found: Curve | None = None if self.activation is None else self.activation.curve_for(dtype)
+        return found
 
 
 class FusedConv(Fused, name="fused_conv", listed=False):
@@ -86,9 +96,9 @@ class FusedConv(Fused, name="fused_conv", listed=False):
 
     def prepare(self, types: Sequence[TensorType | None], how: How = PLAIN) -> Kernel | None:
         """The convolution's algorithm; what follows it is done tile by tile."""
-        act = self.activation
-        curve = None if act is None else act.curve_for("float32").in_place()
-        found: Kernel | None = self.head.kernel_with(types, how, curve)
+        curve = self.curve_for("float32")
+        last = None if curve is None else curve.in_place()
+        found: Kernel | None = self.head.kernel_with(types, how, last)
         return found
 
 
@@ -111,8 +121,8 @@ class FusedLinear(Fused, name="fused_linear", listed=False):
         x = types[0]
         if x is None:
             return None
-        curve = None if self.activation is None else self.activation.curve_for(x.dtype)
-        return linear_kernel(self, types, Places(x=0, weight=2, bias=3, addend=1), curve, how)
+        places = Places(x=0, weight=2, bias=3, addend=1)
+        return linear_kernel(self, types, places, self.curve_for(x.dtype), how)
 
 
 class FoldedNorm(Op, name="folded_norm", listed=False):

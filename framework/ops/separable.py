@@ -18,6 +18,7 @@ from framework.numerics.separable import Separable
 from framework.numerics.separable_rows import Weights
 from framework.numerics.tiles import Finish
 from framework.ops.convolving import geometry
+from framework.ops.kernels import outputs_of
 from framework.ops.window import window_counts
 
 
@@ -90,23 +91,26 @@ class FusedSeparable(Op, name="fused_separable", listed=False):
         seen = 0 if self.widen is None else d.b * d.hidden * product(d.size)
         found = d.b * d.hidden * product(d.outsize)
         macs = seen * d.c + found * (product(d.kernel) + d.out)
-        after = [further(stage) for stage in (self.widen, self.depth, self.narrow)]
         given = d.b * d.out * product(d.outsize)
-        return Cost(macs, after[0] * seen + after[1] * found + after[2] * given)
+        stages = (self.widen, seen), (self.depth, found), (self.narrow, given)
+        further = [
+            (int(stage.head.bias) + stage.steps) * elements
+            for stage, elements in stages
+            if stage is not None
+        ]
+        return Cost(macs, sum(further))
 
     def prepare(self, types: Sequence[TensorType | None], how: How = PLAIN) -> Kernel | None:
         """Some channels at a time, for float32 images."""
         x = types[0]
         if x is None or x.dtype != "float32" or x.rank != 4:
             return None
-        ports = (port.name for port in self.ports.inputs)
-        given = {name: t for name, t in zip(ports, types, strict=True) if t is not None}
-        (output,) = self.infer(given).outputs
+        (output,) = outputs_of(self, types)
         if 0 in (*x.shape, *output.shape):
             return None
         plan = self.plan(x, output, how)
-        act = self.narrow.activation
-        last = None if act is None else act.curve_for("float32").in_place()
+        curve = self.narrow.curve_for("float32")
+        last = None if curve is None else curve.in_place()
 
         def bound(out: Array, scratch: Array) -> Callable[..., None]:
             run = plan.bound(out, scratch)
@@ -133,15 +137,8 @@ class FusedSeparable(Op, name="fused_separable", listed=False):
         head, inner = self.depth.head, fixed_size(x.shape[1], "conv")
         hidden = [replace(t, shape=(t.shape[0], head.out, *t.shape[2:])) for t in (x, output)]
         shape = geometry(head.windows(2), head.groups, *hidden)
-        stages = (self.widen, self.depth)
-        curves = [None if s is None or s.activation is None else s.activation for s in stages]
-        first, second = (None if act is None else act.curve_for("float32") for act in curves)
-        widened = None if self.widen is None else inner
-        return Separable(shape, widened, self.narrow.head.out, (first, second), how.team)
-
-
-def further(stage: Any) -> int:
-    """Operations on each result of a convolution that are no multiply-accumulates."""
-    if stage is None:
-        return 0
-    return int(stage.head.bias) + int(stage.residual) + (stage.activation is not None)
+        second = self.depth.curve_for("float32")
+        if self.widen is None:
+            return Separable(shape, None, self.narrow.head.out, (None, second), how.team)
+        curves = self.widen.curve_for("float32"), second
+        return Separable(shape, inner, self.narrow.head.out, curves, how.team)

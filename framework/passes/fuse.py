@@ -8,7 +8,7 @@ from framework.ir.graph import Graph, Node, Value
 from framework.ir.op import Op
 from framework.ops.activation import Activation
 from framework.ops.fused import Fused, FusedConv, FusedLinear
-from framework.passes.rewrite import Rewriter, only_reader, readers
+from framework.passes.rewrite import Rewriter, only_reader, readers, with_groups
 
 HEADS: dict[str, type[Fused]] = {"conv": FusedConv, "linear": FusedLinear}
 
@@ -32,15 +32,7 @@ def fuse(graph: Graph) -> Graph:
             if len(chain.nodes) > 1:
                 ends[chain.nodes[-1].name] = chain
                 absorbed.update(member.name for member in chain.nodes)
-    if not ends:
-        return graph
-    rewriter = Rewriter(graph)
-    for node in graph:
-        if node.name in ends:
-            rewriter.replace(node, attach(rewriter, ends[node.name]))
-        elif node.name not in absorbed:
-            rewriter.keep(node)
-    return rewriter.finish()
+    return with_groups(graph, ends, absorbed, attach)
 
 
 def grown(graph: Graph, head: Node, used: dict[Value, list[str]], absorbed: set[str]) -> Chain:

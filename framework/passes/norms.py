@@ -8,7 +8,7 @@ from __future__ import annotations
 from framework.ir.graph import Graph, Node, Value
 from framework.ir.op import find_op
 from framework.ops.fused import FoldedNorm
-from framework.passes.rewrite import Rewriter, readers
+from framework.passes.rewrite import Rewriter, readers, with_groups
 from framework.passes.weights import PRODUCTS
 
 
@@ -16,21 +16,13 @@ def fold_norms(graph: Graph) -> Graph:
     """Fold each batch norm into the convolution or linear map that alone feeds it."""
     used = readers(graph)
     folded = {
-        norm.name: product
+        norm.name: (product, norm)
         for norm in graph
         if norm.op.name == "batch_norm"
         if (product := product_before(graph, norm, used)) is not None
     }
-    if not folded:
-        return graph
-    absorbed = {product.name for product in folded.values()}
-    rewriter = Rewriter(graph)
-    for node in graph:
-        if node.name in folded:
-            rewriter.replace(node, fold_one(rewriter, folded[node.name], node))
-        elif node.name not in absorbed:
-            rewriter.keep(node)
-    return rewriter.finish()
+    absorbed = {product.name for product, _ in folded.values()}
+    return with_groups(graph, folded, absorbed, fold_one)
 
 
 def product_before(graph: Graph, norm: Node, used: dict[Value, list[str]]) -> Node | None:
@@ -47,8 +39,9 @@ def product_before(graph: Graph, norm: Node, used: dict[Value, list[str]]) -> No
     return node if fits and node.type.dtype == "float32" else None
 
 
-def fold_one(rewriter: Rewriter, product: Node, norm: Node) -> Value:
-    """The product with the norm in its weights."""
+def fold_one(rewriter: Rewriter, pair: tuple[Node, Node]) -> Value:
+    """A product with the norm after it in its weights."""
+    product, norm = pair
     names = {
         "weight": product.parameters["weight"],
         "bias": product.parameters.get("bias"),

@@ -6,12 +6,16 @@ changed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
+from typing import TypeVar
 
 from framework.ir.graph import Graph, Node, Parameter, Value, Wires, grouped
 from framework.ir.match import Given
 from framework.ir.op import Op, find_op
 from framework.ir.types import TensorType
+
+Group = TypeVar("Group")
+"""What a pass knows of nodes that become one."""
 
 
 class Rewriter:
@@ -131,6 +135,27 @@ class Rewriter:
         """The new graph."""
         self.new.outputs = {name: self.values[v] for name, v in self.old.outputs.items()}
         return self.new
+
+
+def with_groups(
+    graph: Graph,
+    ends: Mapping[str, Group],
+    gone: Set[str],
+    attach: Callable[[Rewriter, Group], Value],
+) -> Graph:
+    """The graph with one node for each group, in the place of its last one; the others are gone.
+
+    It is the same graph where there is no group.
+    """
+    if not ends:
+        return graph
+    rewriter = Rewriter(graph)
+    for node in graph:
+        if node.name in ends:
+            rewriter.replace(node, attach(rewriter, ends[node.name]))
+        elif node.name not in gone:
+            rewriter.keep(node)
+    return rewriter.finish()
 
 
 def readers(graph: Graph) -> dict[Value, list[str]]:

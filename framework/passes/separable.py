@@ -12,7 +12,7 @@ from framework.ir.op import Op
 from framework.ops.convolution import Conv
 from framework.ops.fused import FusedConv
 from framework.ops.separable import FusedSeparable
-from framework.passes.rewrite import Rewriter, only_reader, readers
+from framework.passes.rewrite import Rewriter, only_reader, readers, with_groups
 
 
 class Block(NamedTuple):
@@ -39,15 +39,7 @@ def join_separable(graph: Graph) -> Graph:
         if block is not None:
             blocks[block.narrow.name] = block
             joined |= block.names
-    if not blocks:
-        return graph
-    rewriter = Rewriter(graph)
-    for node in graph:
-        if node.name in blocks:
-            rewriter.replace(node, attach(rewriter, blocks[node.name]))
-        elif node.name not in joined:
-            rewriter.keep(node)
-    return rewriter.finish()
+    return with_groups(graph, blocks, joined, attach)
 
 
 def around(
