@@ -341,11 +341,10 @@ class Op:
         size = found.names.get("size")
         if not isinstance(size, tuple):
             return
-        rank = len(size)
         for attribute in self.attributes:
             value = found.names[attribute.name]
             if attribute.kind.name in ("sizes", "reals") and value is not None:
-                found.names[attribute.name] = spread(value, rank, attribute.name)
+                found.names[attribute.name] = spread(value, len(size), attribute.name)
 
     def _slot_shape(self, slot: Port, found: Match) -> Shape:
         return tuple(fixed_size(size, f"{self.name}'s {slot.name}") for size in found.result(slot))

@@ -16,13 +16,7 @@ def merge(graph: Graph) -> Graph:
     if len(maps) < 2:
         return graph
     weights = Weights(graph)
-    groups: dict[tuple[Value, bool], list[Node]] = {}
-    for node in maps:
-        if is_free(weights, node):
-            wires = graph.wires_of(node.name)
-            biased = "bias" in node.parameters or "bias" in wires
-            groups.setdefault((wires["x"], biased), []).append(node)
-    several = {group[0].name: group for group in groups.values() if len(group) > 1}
+    several = alike(weights, maps)
     if not several:
         return graph
     members = [node for group in several.values() for node in group]
@@ -35,6 +29,17 @@ def merge(graph: Graph) -> Graph:
         elif node.name not in names:
             rewriter.keep(node)
     return rewriter.finish()
+
+
+def alike(weights: Weights, maps: Sequence[Node]) -> dict[str, list[Node]]:
+    """By the name of the first, maps of one input, all with a bias or all without."""
+    groups: dict[tuple[Value, bool], list[Node]] = {}
+    for node in maps:
+        if is_free(weights, node):
+            wires = weights.graph.wires_of(node.name)
+            biased = "bias" in node.parameters or "bias" in wires
+            groups.setdefault((wires["x"], biased), []).append(node)
+    return {group[0].name: group for group in groups.values() if len(group) > 1}
 
 
 def is_free(weights: Weights, node: Node) -> bool:

@@ -133,11 +133,11 @@ class Planner:
             node=node,
             stage=outermost(self.graph, node.name),
             function=op.compute if kernel is None else kernel,
-            inputs=inputs if kernel is None else self._laid_out(inputs, kernel),
+            inputs=self._laid_out(inputs, kernel),
             outputs=outputs,
             types=tuple(t for slot in outputs if (t := self.types[slot]) is not None),
             kernel=kernel,
-            layouts=() if kernel is None else self._late_layouts(inputs, kernel),
+            layouts=self._late_layouts(inputs, kernel),
             finds=tuple(self._finds(node.outputs)) if self.graph.symbols.found else (),
             late=op if late else None,
         )
@@ -189,17 +189,19 @@ class Planner:
         return True
 
     def _late_layouts(
-        self, inputs: Sequence[Source], kernel: Kernel
+        self, inputs: Sequence[Source], kernel: Kernel | None
     ) -> tuple[tuple[int, Callable[[Any], Any]], ...]:
         """How arguments that are no constants are laid out, at every call."""
         return tuple(
             (number, function)
-            for number, function in kernel.layouts.items()
+            for number, function in ({} if kernel is None else kernel.layouts).items()
             if inputs[number] != NOTHING and inputs[number] not in self.constants
         )
 
-    def _laid_out(self, inputs: tuple[Source, ...], kernel: Kernel) -> tuple[Source, ...]:
+    def _laid_out(self, inputs: tuple[Source, ...], kernel: Kernel | None) -> tuple[Source, ...]:
         """Arguments with those that a kernel wants laid out replaced; constants only once."""
+        if kernel is None:
+            return inputs
         return tuple(
             self._laid_slot(source, kernel.layouts[number])
             if number in kernel.layouts and isinstance(source, int) and source != NOTHING
