@@ -25,11 +25,13 @@ class How:
     """What a kernel may assume: how exact it must be, and the threads that it has.
 
     ``strict`` never uses an algorithm that loses digits against the plain definition.
+    ``blas`` is the number of threads that BLAS has meanwhile: ours and its do not work at once.
     ``wanted`` says which results anybody reads (None: all); the others get None in ``out``.
     """
 
     precision: Precision = "strict"
     team: Team = SOLO
+    blas: int = 1
     wanted: tuple[bool, ...] | None = None
 
 

@@ -24,7 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framework.numerics.curves import Curve
+from framework.numerics.filters import flat
 from framework.numerics.geometry import Geometry
+from framework.numerics.panels import height, multiply_panels, paneled, width_for
 from framework.numerics.separable_rows import Channels, Stretch, Weights, sort_columns
 from framework.numerics.team import Team
 from framework.numerics.tiles import Bench, Finish, bench_of, cut, room
@@ -51,8 +53,8 @@ FEW_POSITIONS = 512
 RUN = 2048
 """About how many elements a tap multiplies in one stretch."""
 
-LANES = 4
-"""Threads take multiples of so many channels."""
+LANES = 16
+"""Threads take multiples of so many channels, if there are enough: whole vectors."""
 
 PRODUCT, TAP, PASS = 1 / 45, 1 / 6, 0.5
 """Nanoseconds of a multiply-accumulate in a product and in a tap, and of what else is done to an
@@ -75,8 +77,7 @@ class Separable:
     """x [b, c, h, w] -> [b, out, *size], by way of the images of ``depth``.
 
     ``inner`` is c, None where nothing widens the channels; ``curves`` follow the widening and
-    the depthwise convolution.  Weights: widen [c, hidden]; narrow [hidden, out]; the rest as
-    `layouts` say.
+    the depthwise convolution.  Weights are laid out as `layouts` say.
     """
 
     depth: Geometry
@@ -110,16 +111,22 @@ class Separable:
     @cached_property
     def by_image(self) -> bool:
         """Does one thread do all channels of an image?"""
-        few = self.work < LEAST or self.hidden < 2 * LANES
+        few = self.work < LEAST or self.hidden < 2 * self.lanes
         return few or self.depth.x[0] >= self.team.threads
+
+    @property
+    def lanes(self) -> int:
+        """What the channels of a thread are a multiple of."""
+        return math.gcd(LANES, self.hidden)
 
     @cached_property
     def parts(self) -> list[slice]:
         """Ranges of channels, one for each thread that shares an image; the first is larger."""
-        threads = 1 if self.by_image else min(self.team.threads, self.hidden // LANES)
+        lanes = self.lanes
+        threads = 1 if self.by_image else min(self.team.threads, self.hidden // lanes)
         share = self.hidden * FARTHER * (self.work - WAKE) / self.work / threads
-        most = self.hidden // threads // LANES
-        each = max(LANES, min(round(share / LANES), most) * LANES)
+        most = self.hidden // threads // lanes
+        each = max(lanes, min(round(share / lanes), most) * lanes)
         starts = [0, *(self.hidden - each * left for left in range(threads - 1, 0, -1))]
         ends = [*starts[1:], self.hidden]
         return [slice(a, b) for a, b in zip(starts, ends, strict=True) if a < b]
@@ -165,8 +172,20 @@ class Separable:
         fitting = [count for count in range(1, width + 1) if width % count == 0]
         return min(fitting, key=lambda count: abs(count * channels - RUN))
 
-    def layouts(self) -> tuple[partial[Array], partial[Array], partial[Array]]:
-        """How the bias of the widening, the depthwise filters and their bias are laid out."""
+    @cached_property
+    def widths(self) -> tuple[int, int]:
+        """Columns of a panel of the weights that widen and narrow; see `panels`."""
+        ends = [piece.stop for part in self.parts for piece in self.pieces(part)]
+        seen = min(self.depth.x[2], self.stretch(self.rows).seen(self.rows)) * self.depth.x[3]
+        return (
+            width_for(self.inner or 0, self.hidden, seen, math.gcd(*ends)),
+            width_for(self.widest, self.out, self.positions),
+        )
+
+    def layouts(self) -> tuple[partial[Array], ...]:
+        """How the weight and bias of the widening, of the depthwise convolution, and the weight
+        of the last one are laid out."""
+        widen, narrow = (partial(paneled_filters, width=width) for width in self.widths)
         pieces = tuple((p.start, p.stop) for part in self.parts for p in self.pieces(part))
         before, after = (
             partial(repeated, pieces=pieces, count=shape[3])
@@ -174,7 +193,7 @@ class Separable:
         )
         windows = self.depth.windows
         taps = partial(laid_out, windows=windows, pieces=pieces, repeat=self.together)
-        return before, taps, after
+        return widen, before, taps, after, narrow
 
     @cached_property
     def size(self) -> int:
@@ -242,6 +261,8 @@ class Part:
     def __init__(self, plan: Separable, part: slice, bench: Bench) -> None:
         size = plan.depth.y[2:]
         self.part = part
+        width = plan.widths[1]
+        self.height = height(part.stop - part.start, width, plan.positions) if width else 0
         self.stretch = plan.stretch(plan.rows)
         self.image = bench.take(*plan.sorted)
         self.weights: Weights | None = None
@@ -265,7 +286,7 @@ class Part:
         """Use these weights from now on."""
         if self.weights is None or any(map(is_not, weights, self.weights)):
             self.weights = weights
-            self.narrow = weights.narrow[self.part]
+            self.narrow = weights.narrow[:, self.part]
             for piece in self.pieces:
                 piece.take(weights)
 
@@ -276,7 +297,7 @@ class Part:
             x = self.image
         for piece in self.pieces:
             piece.run(x)
-        np.matmul(self.gathered, self.narrow, out=self.sums)
+        multiply_panels(self.gathered, self.narrow, self.sums, self.height)
         if finish is not None:
             finish.sums(self.product, (image, slice(None)))
 
@@ -286,6 +307,11 @@ def add_up(products: Sequence[Array], out: Array) -> None:
     np.add(products[0], products[1], out=out)
     for further in products[2:]:
         out += further
+
+
+def paneled_filters(weight: Array, width: int) -> Array:
+    """[out, c, 1, 1] -> the panels of [c, out]."""
+    return paneled(flat(weight).T, width)
 
 
 def laid_out(weight: Array, windows: Windows, pieces: Pieces, repeat: int) -> Array:

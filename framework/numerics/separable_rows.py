@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from framework.numerics.curves import Curve
 from framework.numerics.geometry import Geometry
+from framework.numerics.panels import available, height, multiply_panels
 from framework.numerics.sweep import BLOCK
 from framework.numerics.tiles import Bench
 
@@ -24,7 +25,8 @@ SMALL = 1 << 17
 
 
 class Weights(NamedTuple):
-    """What the three convolutions multiply and add; see `separable.Separable`."""
+    """What the three convolutions multiply and add, as `separable.Separable` lays it out: of
+    the pointwise ones the `panels`."""
 
     widen: Array | None
     widen_bias: Array | None
@@ -191,6 +193,7 @@ class Channels:
             for first in range(0, height, stretch.rows)
         ]
         self.zeros = self.edges()
+        self.height = 0
 
     def edges(self) -> list[Array]:
         """What is zero beside the image; little memory is cleared in one call, with all rows."""
@@ -206,12 +209,16 @@ class Channels:
         """Use these weights from now on."""
         before, after = self.biases
         self.weights = Weights(
-            None if weights.widen is None else weights.widen[:, self.channels],
+            None if weights.widen is None else some_columns(weights.widen, self.channels),
             None if weights.widen_bias is None else weights.widen_bias[before],
             weights.depth[self.filters].reshape(self.rows[0].windows.shape[2:]),
             None if weights.depth_bias is None else weights.depth_bias[after],
             weights.narrow,
         )
+        if self.weights.widen is not None:
+            _, inner, width = self.weights.widen.shape
+            most = max(len(rows.product) for rows in self.rows)
+            self.height = height(inner, width, most) if available() else 0
 
     def run(self, x: Array) -> None:
         """Write ``out`` for an image [c, h, w]."""
@@ -227,7 +234,7 @@ class Channels:
             if widen is None:
                 turn(x[self.channels, rows.image], rows.targets)
             else:
-                np.matmul(flat[:, rows.positions].T, widen, out=rows.product)
+                multiply_panels(flat[:, rows.positions].T, widen, rows.product, self.height)
                 if bias is not None:
                     np.add(rows.lines, bias, out=rows.lines)
                 for step in rows.steps:
@@ -236,6 +243,14 @@ class Channels:
             if further is not None:
                 np.add(rows.results, further, out=rows.results)
             rows.last.run()
+
+
+def some_columns(panels: Array, columns: slice) -> Array:
+    """The panels of a range of columns: whole ones, or a part of the only one."""
+    width = panels.shape[2]
+    if len(panels) == 1:
+        return panels[:, :, columns]
+    return panels[columns.start // width : columns.stop // width]
 
 
 def times(part: slice, count: int) -> slice:

@@ -14,6 +14,7 @@ from framework.ir.kernel import How, Kernel
 from framework.ir.op import Array, Op
 from framework.ir.types import TensorType, fixed_size
 from framework.numerics.curves import Curve, sweep
+from framework.numerics.panels import in_panels, worth_panels
 from framework.numerics.products import Product, blas_ready, matrices, transposed
 from framework.numerics.sweep import BLOCK, beside, share_out, shares, threads_for
 from framework.numerics.team import Team
@@ -168,10 +169,12 @@ def linear_kernel(
     *lead, inner = sizes(x)
     added = places.addend is not None and types[places.addend] is not None
     itemsize = np.dtype(x.dtype).itemsize
-    plan = Product(math.prod(lead), inner, sizes(weight)[0], curve, added, itemsize)
+    columns = sizes(weight)[0]
+    panels = itemsize == 4 and how.blas == 1 and worth_panels(inner, columns)
+    plan = Product(math.prod(lead), inner, columns, curve, added, itemsize, panels)
     run = partial(run_linear, plan, places, how.team)
     over = () if places.addend is None else (places.addend,)
-    layouts = {places.weight: transposed}
+    layouts = {places.weight: in_panels if panels else transposed}
     return kernel_of(op, types, run, over, plan.scratch(how.team), layouts, "product by columns")
 
 

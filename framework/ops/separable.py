@@ -13,7 +13,6 @@ from framework.ir.kernel import How, Kernel
 from framework.ir.match import Given, Namer
 from framework.ir.op import PLAIN, Array, Cost, Inference, Match, Op, spread
 from framework.ir.types import TensorType, fixed_size
-from framework.numerics.filters import across
 from framework.numerics.separable import Separable
 from framework.numerics.separable_rows import Weights
 from framework.numerics.tiles import Finish
@@ -121,8 +120,9 @@ class FusedSeparable(Op, name="fused_separable", listed=False):
 
             return convolve
 
-        layouts: dict[int, Callable[[Array], Array]] = {2: across, 6: across}
-        layouts |= dict(zip((3, 4, 5), plan.layouts(), strict=True))
+        layouts: dict[int, Callable[[Array], Array]] = dict(
+            zip(range(2, 7), plan.layouts(), strict=True)
+        )
         return Kernel(
             bound,
             (output,),

@@ -42,7 +42,7 @@ def sharing(graph: Graph, lean: Graph, sizes: Mapping[str, int], how: How) -> Sh
     works = list(products(graph, sizes))
     blocks = any(node.op.name in BLOCKS for node in lean)
     if threads > 1 and not blocks and works and sum(works) < LARGE_PRODUCT * len(works):
-        return Sharing(replace(how, team=SOLO), threads)
+        return Sharing(replace(how, team=SOLO, blas=threads), threads)
     return Sharing(how, 1)
 
 
