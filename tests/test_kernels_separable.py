@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -13,7 +14,8 @@ import framework.ops
 from framework.ir.kernel import How
 from framework.ir.op import find_op
 from framework.ir.types import TensorType
-from framework.numerics import separable, separable_rows
+from framework.numerics import panels, separable, separable_fill
+from framework.numerics.curves import ufunc
 from framework.numerics.geometry import Geometry
 from framework.numerics.separable import Separable
 from framework.numerics.team import Team
@@ -164,7 +166,8 @@ SMALL = {
     "TILE": [1, 300, 3000, 1 << 19],
     "ROWS": [1, 2, 8],
     "NARROW": [1, 3, 16, 32],
-    "FEW_POSITIONS": [0, 20, 1024],
+    "FEW_POSITIONS": [0, 20, 1 << 20],
+    "MORE": [1.2, 100.0],
     "RUN": [1, 40, 2048],
     "LANES": [1, 4],
     "WAKE": [0.0, 2e4, 1e6],
@@ -184,7 +187,7 @@ def test_any_block_in_many_pieces_agrees(case, how, constants, elements):
     with pytest.MonkeyPatch.context() as patch:
         for name, value in constants.items():
             patch.setattr(separable, name, value)
-        patch.setattr(separable_rows, "BLOCK", elements)
+        patch.setattr(separable_fill, "BLOCK", elements)
         check(op, arrays_for(op, shape), how)
 
 
@@ -313,16 +316,21 @@ def plan_of(hidden, threads, size=(64, 64), batch=1, inner=16):
 
 @pytest.mark.parametrize("wake", [0.0, separable.WAKE, 1e9])
 @pytest.mark.parametrize("least", [0.0, separable.LEAST])
-def test_each_channel_is_done_once(wake, least, monkeypatch):
+@pytest.mark.parametrize("size", [(64, 64), (20, 20)])
+def test_each_channel_and_row_is_done_once(wake, least, size, monkeypatch):
     monkeypatch.setattr(separable, "WAKE", wake)
     monkeypatch.setattr(separable, "LEAST", least)
     for hidden, threads in product(range(1, 301), range(1, 17)):
-        plan = plan_of(hidden, threads)
-        sizes = [len(range(*part.indices(hidden))) for part in plan.parts]
-        assert [n for p in plan.parts for n in range(p.start, p.stop)] == list(range(hidden))
-        assert min(sizes) > 0
-        assert max(sizes) == sizes[0]
-        assert len(sizes) == plan.workers <= threads
+        plan = plan_of(hidden, threads, size)
+        channels = [n for s in plan.shares for n in range(s.channels.start, s.channels.stop)]
+        rows = [n for s in plan.shares for n in range(s.rows.start, s.rows.stop)]
+        alike = [channels[:hidden], rows] if plan.by_rows else [channels, rows[: size[0]]]
+        assert alike == [list(range(hidden)), list(range(size[0]))]
+        assert len(channels) * len(rows) == hidden * size[0] * len(plan.shares)
+        assert min(min(map(separable.length, share)) for share in plan.shares) > 0
+        assert plan.widest == separable.length(plan.shares[0].channels)
+        assert plan.highest == separable.length(plan.shares[0].rows)
+        assert len(plan.shares) == plan.workers <= threads
 
 
 @settings(max_examples=200, deadline=None)
@@ -335,10 +343,9 @@ def test_each_channel_is_in_one_piece(hidden, threads, size, batch, tile, narrow
         patch.setattr(separable, "TILE", tile)
         patch.setattr(separable, "NARROW", narrow)
         plan = plan_of(hidden, threads, size, batch)
-        pieces = [piece for part in plan.parts for piece in plan.pieces(part)]
-        assert [n for p in pieces for n in range(p.start, p.stop)] == list(range(hidden))
-        assert all(0 < p.stop - p.start <= plan.most for p in pieces)
-        assert 1 <= plan.rows <= size[0]
+        assert [n for p in plan.taken for n in range(p.start, p.stop)] == list(range(hidden))
+        assert all(0 < p.stop - p.start <= plan.most for p in plan.taken)
+        assert 1 <= plan.rows <= plan.highest <= size[0]
         assert size[1] % plan.together == 0
         assert plan.scratch == plan.size * plan.workers
 
@@ -347,4 +354,27 @@ def test_small_work_and_many_images_are_not_shared():
     assert plan_of(64, 4, (3, 3)).by_image
     assert plan_of(64, 4, batch=4).by_image
     assert not plan_of(64, 4, batch=3).by_image
-    assert len(plan_of(64, 4).parts) == 4
+    assert len(plan_of(64, 4).shares) == len(plan_of(256, 4, (20, 20)).shares) == 4
+
+
+def test_large_images_are_shared_by_rows_and_padded_first():
+    large, small = plan_of(64, 2), plan_of(64, 2, (20, 20))
+    assert (large.by_rows, small.by_rows) == (True, False)
+    assert (large.way, small.way) == ("padded", "widened")
+    assert replace(large, inner=None).way == "turned"
+    ones = ufunc(lambda x, out: np.copyto(out, 1))
+    assert replace(large, curves=(ones, None)).way == "widened"
+
+
+@pytest.mark.parametrize("available", [True, False])
+@pytest.mark.parametrize("most", [100, 5000, panels.MOST])
+@pytest.mark.parametrize("few", [0, 400, panels.FEW])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_any_panels_agree(available, most, few, threads, monkeypatch):
+    monkeypatch.setattr(panels, "available", lambda: available)
+    monkeypatch.setattr(panels, "MOST", most)
+    monkeypatch.setattr(panels, "FEW", few)
+    monkeypatch.setattr(separable, "LEAST", 0.0)
+    for size, hidden, out in product([(30, 20), (9, 11)], [96, 25], [32, 48, 5]):
+        op = block(hidden, out, 3, 1, 1, curves=("relu6", "silu", None))
+        check(op, arrays_for(op, (1, 8, *size)), How(team=TEAMS[threads]))

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from operator import is_not
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +26,9 @@ from numpy.typing import NDArray
 from framework.numerics.curves import Curve
 from framework.numerics.filters import flat
 from framework.numerics.geometry import Geometry
-from framework.numerics.panels import height, multiply_panels, paneled, width_for
-from framework.numerics.separable_rows import Channels, Stretch, Weights, sort_columns
+from framework.numerics.panels import multiply_panels, paneled, width_for
+from framework.numerics.separable_fill import Stretch, pad_image, pieces, sort_columns
+from framework.numerics.separable_rows import Channels, Course, Way, Weights, given
 from framework.numerics.team import Team
 from framework.numerics.tiles import Bench, Finish, bench_of, cut, room
 from framework.numerics.windows import Windows
@@ -36,6 +37,14 @@ Array = NDArray[Any]
 Bound = Callable[[Array, Weights, Finish], None]
 Pieces = tuple[tuple[int, int], ...]
 """First channel and end of each piece."""
+
+
+class Share(NamedTuple):
+    """What a thread does of an image: some channels, or some rows of the result."""
+
+    channels: slice
+    rows: slice
+
 
 TILE = 1 << 19
 """Elements of the padded rows with the channels that are taken at a time: smaller ones would
@@ -48,7 +57,12 @@ NARROW = 32
 """Channels that are taken at a time, at least: products of fewer are slower."""
 
 FEW_POSITIONS = 512
-"""Up to here products come as [positions, out], which is faster, and are turned when added up."""
+"""Up to here threads share the channels, and products come as [positions, out], which is
+faster, and are turned when added up.  In larger images they share the rows: what rows beside
+each other both see is little there."""
+
+MORE = 1.2
+"""Times the positions of an image that it may have when it is padded before it is widened."""
 
 RUN = 2048
 """About how many elements a tap multiplies in one stretch."""
@@ -60,15 +74,14 @@ PRODUCT, TAP, PASS = 1 / 45, 1 / 6, 0.5
 """Nanoseconds of a multiply-accumulate in a product and in a tap, and of what else is done to an
 element: measured, on one thread."""
 
-WAKE = 60_000.0
+WAKE = 40_000.0
 """Nanoseconds until another thread works, and until its end is noticed: who wakes it meanwhile
 has more channels to do, and does not wait in the end."""
 
-FARTHER = 0.88
-"""Work of another thread in the time of the first one, whose cache holds the image, and which
-leaves it to the last to add the bias."""
+FARTHER = 0.95
+"""Work of another thread in the time of the first one, whose cache holds the image."""
 
-LEAST = 5 * WAKE
+LEAST = 300_000.0
 """Nanoseconds of work that are worth sharing."""
 
 
@@ -108,10 +121,16 @@ class Separable:
         tapped = found * math.prod(self.depth.windows.kernel)
         return PRODUCT * products + TAP * tapped + PASS * passes
 
+    @property
+    def by_rows(self) -> bool:
+        """Do threads share the rows of an image, not its channels?"""
+        return self.positions > FEW_POSITIONS
+
     @cached_property
     def by_image(self) -> bool:
-        """Does one thread do all channels of an image?"""
-        few = self.work < LEAST or self.hidden < 2 * self.lanes
+        """Does one thread do a whole image?"""
+        shared = self.depth.y[2] if self.by_rows else self.hidden // self.lanes
+        few = self.work < LEAST or shared < 2
         return few or self.depth.x[0] >= self.team.threads
 
     @property
@@ -120,27 +139,39 @@ class Separable:
         return math.gcd(LANES, self.hidden)
 
     @cached_property
-    def parts(self) -> list[slice]:
-        """Ranges of channels, one for each thread that shares an image; the first is larger."""
-        lanes = self.lanes
-        threads = 1 if self.by_image else min(self.team.threads, self.hidden // lanes)
-        share = self.hidden * FARTHER * (self.work - WAKE) / self.work / threads
-        most = self.hidden // threads // lanes
+    def shares(self) -> list[Share]:
+        """What each thread does of an image that they share; the first does more."""
+        channels, rows = slice(0, self.hidden), slice(0, self.depth.y[2])
+        if self.by_image:
+            return [Share(channels, rows)]
+        if self.by_rows:
+            return [Share(channels, some) for some in self.split(rows.stop, 1)]
+        return [Share(some, rows) for some in self.split(channels.stop, self.lanes)]
+
+    def split(self, count: int, lanes: int) -> list[slice]:
+        """Ranges of so many rows or channels, one for each thread."""
+        threads = min(self.team.threads, count // lanes)
+        share = count * FARTHER * (self.work - WAKE) / self.work / threads
+        most = count // threads // lanes
         each = max(lanes, min(round(share / lanes), most) * lanes)
-        starts = [0, *(self.hidden - each * left for left in range(threads - 1, 0, -1))]
-        ends = [*starts[1:], self.hidden]
+        starts = [0, *(count - each * left for left in range(threads - 1, 0, -1))]
+        ends = [*starts[1:], count]
         return [slice(a, b) for a, b in zip(starts, ends, strict=True) if a < b]
 
     @cached_property
     def workers(self) -> int:
         """Threads that need memory of their own."""
-        return min(self.team.threads, self.depth.x[0]) if self.by_image else len(self.parts)
+        return min(self.team.threads, self.depth.x[0]) if self.by_image else len(self.shares)
 
     @property
     def widest(self) -> int:
-        """Channels of the largest part."""
-        found: int = max(part.stop - part.start for part in self.parts)
-        return found
+        """Channels of the largest share."""
+        return max(length(share.channels) for share in self.shares)
+
+    @property
+    def highest(self) -> int:
+        """Rows of the largest share."""
+        return max(length(share.rows) for share in self.shares)
 
     @cached_property
     def most(self) -> int:
@@ -150,8 +181,14 @@ class Separable:
 
     def pieces(self, part: slice) -> list[slice]:
         """The channels of a thread that are taken at a time."""
-        found = cut(part.stop - part.start, self.most)
+        found = cut(length(part), self.most)
         return [slice(part.start + piece.start, part.start + piece.stop) for piece in found]
+
+    @cached_property
+    def taken(self) -> list[slice]:
+        """The channels that any thread takes at a time, each once."""
+        ranges = {(s.channels.start, s.channels.stop) for s in self.shares}
+        return [piece for part in sorted(ranges) for piece in self.pieces(slice(*part))]
 
     # ------------------------------------------------------------------ sizes
 
@@ -161,9 +198,10 @@ class Separable:
 
     @cached_property
     def rows(self) -> int:
-        """Rows of the result that are computed at a time, at most."""
+        """Rows of the result that are computed at a time, at most: even parts of a share."""
         row = self.stretch(2).padded - self.stretch(1).padded
-        return max(1, min(self.depth.y[2], TILE // (row * min(self.most, self.widest))))
+        most = max(1, TILE // (row * min(self.most, self.widest)))
+        return -(-self.highest // -(-self.highest // most))
 
     @cached_property
     def together(self) -> int:
@@ -173,42 +211,67 @@ class Separable:
         return min(fitting, key=lambda count: abs(count * channels - RUN))
 
     @cached_property
+    def way(self) -> Way:
+        """How the padded rows come about."""
+        if self.inner is None:
+            return "turned"
+        more = math.prod(self.stretch(1).beside) <= MORE * self.depth.x[3]
+        return "padded" if self.by_rows and more and keeps_zero(self.curves[0]) else "widened"
+
+    @cached_property
     def widths(self) -> tuple[int, int]:
         """Columns of a panel of the weights that widen and narrow; see `panels`."""
-        ends = [piece.stop for part in self.parts for piece in self.pieces(part)]
-        seen = min(self.depth.x[2], self.stretch(self.rows).seen(self.rows)) * self.depth.x[3]
+        grain = math.gcd(*(piece.stop for piece in self.taken))
+        seen = self.stretch(self.rows).seen(self.rows) * self.depth.x[3]
         return (
-            width_for(self.inner or 0, self.hidden, seen, math.gcd(*ends)),
-            width_for(self.widest, self.out, self.positions),
+            width_for(self.inner or 0, self.hidden, seen, grain),
+            width_for(self.widest, self.out, self.highest * self.depth.y[3]),
         )
 
     def layouts(self) -> tuple[partial[Array], ...]:
         """How the weight and bias of the widening, of the depthwise convolution, and the weight
         of the last one are laid out."""
         widen, narrow = (partial(paneled_filters, width=width) for width in self.widths)
-        pieces = tuple((p.start, p.stop) for part in self.parts for p in self.pieces(part))
+        pieces = tuple((p.start, p.stop) for p in self.taken)
         before, after = (
-            partial(repeated, pieces=pieces, count=shape[3])
-            for shape in (self.depth.x, self.depth.y)
+            partial(repeated, pieces=pieces, count=count)
+            for count in (1 if self.way == "padded" else self.depth.x[3], self.depth.y[3])
         )
         windows = self.depth.windows
         taps = partial(laid_out, windows=windows, pieces=pieces, repeat=self.together)
         return widen, before, taps, after, narrow
 
+    def course(self, rows: slice) -> Course:
+        """What channels go through in some rows of the result."""
+        stretch = self.stretch(min(self.rows, length(rows)))
+        width = self.widths[0]
+        return Course(
+            stretch, self.way, self.curves, self.together, width, rows.start, length(rows)
+        )
+
     @cached_property
     def size(self) -> int:
-        """Bytes that one worker needs: for some channels, all its results, their product, and
-        the image with its columns sorted."""
-        stretch, most = self.stretch(self.rows), min(self.most, self.widest)
-        counts = stretch.counts(most, [curve for curve in self.curves if curve is not None])
-        product, image = self.out * self.positions, math.prod(self.sorted)
-        return sum(room((n,)) for n in (*counts, self.positions * self.widest, product, image))
+        """Bytes that one worker needs: for some channels, all their results, their product, the
+        image padded or with its columns sorted, and weights with their bias."""
+        counts = self.course(slice(0, self.highest)).counts(min(self.most, self.widest))
+        found = self.highest * self.depth.y[3] * self.widest
+        product = 0 if self.by_rows else self.out * self.positions
+        needs = (*counts, found, product, math.prod(self.image(self.highest)), self.biased)
+        return sum(room((n,)) for n in needs)
+
+    def image(self, rows: int) -> tuple[int, ...]:
+        """Sizes of an image that has to be padded, or whose columns have to be sorted, for so
+        many rows of the result; zeros where it has not."""
+        inner = self.inner or 0
+        if self.way == "padded":
+            return inner + 1, self.stretch(rows).seen(rows), *self.stretch(rows).beside
+        strided = self.way == "widened" and self.depth.windows.stride[1] > 1
+        return (inner, *self.depth.x[2:]) if strided else (0, 0, 0)
 
     @property
-    def sorted(self) -> tuple[int, ...]:
-        """Sizes of an image whose columns have to be sorted; zeros where none has to."""
-        strided = self.depth.windows.stride[1] > 1
-        return (self.inner or 0, *self.depth.x[2:]) if strided else (0, 0, 0)
+    def biased(self) -> int:
+        """Elements of the weight that widens with the bias as a row, where it has to be one."""
+        return ((self.inner or 0) + 1) * self.hidden if self.way == "padded" else 0
 
     @property
     def scratch(self) -> int:
@@ -219,94 +282,142 @@ class Separable:
 
     def bound(self, out: Array, scratch: Array) -> Bound:
         """The function of (x, weights, finish) that writes ``out``; views are made once."""
-        parts = self.parts * self.workers if self.by_image else self.parts
-        works = [
-            Part(self, part, bench_of(scratch, number, self.workers, self.size))
-            for number, part in enumerate(parts)
+        shares = self.shares * self.workers if self.by_image else self.shares
+        parts = [
+            Part(self, share, bench_of(scratch, number, self.workers, self.size))
+            for number, share in enumerate(shares)
         ]
 
         def run(x: Array, weights: Weights, finish: Finish) -> None:
-            for part in works:
+            for part in parts:
                 part.take(weights)
 
             def whole(image: int) -> None:
-                part = works[image % len(works)]
-                part.run(x[image], finish, image)
-                np.copyto(out[image], part.product)
-                finish.after_sums(out[image])
+                part = parts[image % len(parts)]
+                part.run(x[image], out, finish, image)
+                if not self.by_rows:
+                    store([part.sums], finish, out, image)
 
             if self.by_image:
                 self.team.each(whole, len(out))
                 return
-            for image, target in enumerate(out):
-                self.share(works, x[image], finish, image)
-                add_up([part.product for part in works], target)
-                finish.after_sums(target)
+            for image in range(len(out)):
+                self.share(parts, x, finish, out, image)
+                if not self.by_rows:
+                    store([part.sums for part in parts], finish, out, image)
 
         return run
 
-    def share(self, works: Sequence[Part], x: Array, finish: Finish, image: int) -> None:
-        """One image, its channels by all threads; the last one adds what does not depend on it."""
+    def share(
+        self, parts: Sequence[Part], x: Array, finish: Finish, out: Array, image: int
+    ) -> None:
+        """One image by all threads."""
 
         def task(number: int) -> None:
-            further = finish if number == len(works) - 1 else None
-            works[number].run(x, further, image)
+            parts[number].run(x[image], out, finish, image)
 
-        self.team.each(task, len(works))
+        self.team.each(task, len(parts))
 
 
 class Part:
-    """The channels of one thread, with its memory; ``product`` is [out, h, w]."""
+    """What one thread does of an image, with its memory.
 
-    def __init__(self, plan: Separable, part: slice, bench: Bench) -> None:
-        size = plan.depth.y[2:]
-        self.part = part
-        width = plan.widths[1]
-        self.height = height(part.stop - part.start, width, plan.positions) if width else 0
-        self.stretch = plan.stretch(plan.rows)
-        self.image = bench.take(*plan.sorted)
+    Channels of its own give ``sums`` [h, w, out]; rows of its own are written to the result.
+    """
+
+    def __init__(self, plan: Separable, share: Share, bench: Bench) -> None:
+        width = plan.depth.y[3]
+        self.plan = plan
+        self.share = share
+        self.course = plan.course(share.rows)
+        count, height = length(share.channels), length(share.rows)
+        self.image = bench.take(*plan.image(height))
+        self.biased = bench.take(plan.biased)
         self.weights: Weights | None = None
-        self.gathered = bench.take(plan.positions, part.stop - part.start)
-        if plan.positions <= FEW_POSITIONS:
-            self.sums = bench.take(plan.positions, plan.out)
-            self.product = self.sums.reshape(*size, plan.out).transpose(2, 0, 1)
-        else:
-            self.product = bench.take(plan.out, *size)
-            self.sums = self.product.reshape(plan.out, -1).T
+        self.gathered = bench.take(height * width, count)
+        if not plan.by_rows:
+            self.sums = bench.take(height, width, plan.out)
         used = bench.used
         self.pieces: list[Channels] = []
-        for piece in plan.pieces(part):
+        for piece in plan.pieces(share.channels):
             bench.back(used)
-            target = self.gathered[:, piece.start - part.start : piece.stop - part.start]
-            self.pieces.append(
-                Channels(self.stretch, piece, plan.together, plan.curves, target, bench)
-            )
+            first = share.channels.start
+            target = self.gathered[:, piece.start - first : piece.stop - first]
+            self.pieces.append(Channels(self.course, piece, target, bench))
 
     def take(self, weights: Weights) -> None:
         """Use these weights from now on."""
-        if self.weights is None or any(map(is_not, weights, self.weights)):
-            self.weights = weights
-            self.narrow = weights.narrow[:, self.part]
-            for piece in self.pieces:
-                piece.take(weights)
+        if self.weights is not None and not any(map(is_not, weights, self.weights)):
+            return
+        self.weights = weights
+        self.narrow = weights.narrow[:, self.share.channels]
+        if self.plan.way == "padded":
+            count, inner, width = given(weights.widen).shape
+            self.rows_of_widen = self.biased.reshape(count, inner + 1, width)
+            weights = weights._replace(widen=self.rows_of_widen)
+        for piece in self.pieces:
+            piece.take(weights)
 
-    def run(self, x: Array, finish: Finish | None, image: int) -> None:
-        """What these channels add to the result of an image, with bias and addend if asked for."""
-        if self.image.size:
-            sort_columns(x, self.stretch, self.image)
-            x = self.image
+    def run(self, x: Array, out: Array, finish: Finish, image: int) -> None:
+        """Write these rows of the result, or what these channels add to it."""
+        x = self.prepared(x)
         for piece in self.pieces:
             piece.run(x)
-        multiply_panels(self.gathered, self.narrow, self.sums, self.height)
-        if finish is not None:
-            finish.sums(self.product, (image, slice(None)))
+        rows = self.share.rows
+        place = image, slice(None), rows
+        if self.plan.by_rows:
+            sums = out[place].reshape(out.shape[1], -1).T
+        else:
+            sums = self.sums.reshape(-1, out.shape[1])
+        count = pieces(self.narrow, self.plan.widths[1], len(sums))
+        multiply_panels(self.gathered, self.narrow, sums, count)
+        if self.plan.by_rows:
+            finish.channels_first(out[place], place)
+
+    def prepared(self, x: Array) -> Array:
+        """The image as the channels take it: [c, h, w] if it is turned, else [c, positions]."""
+        stretch = self.course.stretch
+        if self.plan.way == "turned":
+            return x
+        if self.plan.way == "padded":
+            self.carry_bias()
+            pad_image(x, stretch, stretch.first(self.course.first), self.image)
+        elif self.image.size:
+            sort_columns(x, stretch, self.image)
+        used = self.image if self.image.size else x
+        return used.reshape(len(used), -1)
+
+    def carry_bias(self) -> None:
+        """The weight that widens, with its bias as the last row."""
+        if self.weights is not None:
+            bias, last = self.weights.widen_bias, self.rows_of_widen[:, -1]
+            np.copyto(self.rows_of_widen[:, :-1], given(self.weights.widen))
+            np.copyto(last, 0 if bias is None else bias.reshape(last.shape))
 
 
-def add_up(products: Sequence[Array], out: Array) -> None:
-    """``out`` is the sum of at least two products."""
-    np.add(products[0], products[1], out=out)
-    for further in products[2:]:
-        out += further
+def length(part: slice) -> int:
+    """How many things a range has."""
+    count: int = part.stop - part.start
+    return count
+
+
+def keeps_zero(curve: Curve | None) -> bool:
+    """Is the curve of zero zero?"""
+    if curve is None:
+        return True
+    zero, found = np.zeros((1, 1), np.float32), np.ones((1, 1), np.float32)
+    curve.rule(zero, found, np.zeros((curve.spares, 1, 1), np.float32))
+    return bool(found[0, 0] == 0)
+
+
+def store(products: Sequence[Array], finish: Finish, out: Array, image: int) -> None:
+    """Add up products [h, w, out], the first of which is overwritten, for an image of ``out``."""
+    sums = products[0]
+    for further in products[1:]:
+        np.add(sums, further, out=sums)
+    finish.before(sums)
+    finish.store(sums, out, (image,))
+    finish.after(out[image])
 
 
 def paneled_filters(weight: Array, width: int) -> Array:
