@@ -22,7 +22,7 @@ from framework.numerics.team import Team
 from framework.numerics.windows import Windows
 from framework.ops.convolution import Conv
 from framework.ops.fused import FusedConv
-from framework.ops.separable import FusedSeparable
+from framework.ops.separable import BiasedFilters, FusedSeparable
 
 FAMILIES = framework.ops.__path__
 TEAMS = {threads: Team(threads) for threads in (1, 2, 3, 5)}
@@ -49,10 +49,11 @@ def stage(head, activation=None, residual=False):
 
 def block(
     hidden, out, kernel=3, stride=1, pad=0, widens=True, biases=(True,) * 3, curves=(None,) * 3,
-    residual=False,
+    residual=False, first=(1, 1, 0),
 ):  # fmt: skip
-    """The operator."""
-    first = Conv(out=hidden, kernel=1, bias=biases[0])
+    """The operator; ``first`` are kernel, stride and pad of the convolution that widens."""
+    wide, step, around = first
+    widen = Conv(out=hidden, kernel=wide, stride=step, pad=around, bias=biases[0])
     depth = Conv(
         out=hidden, kernel=kernel, stride=stride, pad=pad, groups=hidden, bias=biases[1]
     )  # fmt: skip
@@ -60,7 +61,7 @@ def block(
     return FusedSeparable(
         stage(depth, curves[1]),
         stage(last, curves[2], residual),
-        stage(first, curves[0]) if widens else None,
+        stage(widen, curves[0]) if widens else None,
     )
 
 
@@ -69,7 +70,8 @@ def arrays_for(op, shape, seed=0):
     rng = np.random.default_rng(seed)
     depth, last = op.depth.head, op.narrow.head
     kernel = tuple(axis.kernel for axis in depth.windows(2))
-    taps = [(depth.out, shape[1], 1, 1), (depth.out, 1, *kernel), (last.out, depth.out, 1, 1)]
+    first = (1, 1) if op.widen is None else [a.kernel for a in op.widen.head.windows(2)]
+    taps = [(depth.out, shape[1], *first), (depth.out, 1, *kernel), (last.out, depth.out, 1, 1)]
     stages = [op.widen, op.depth, op.narrow]
     stored = []
     for one, weight in zip(stages, taps, strict=True):
@@ -78,10 +80,16 @@ def arrays_for(op, shape, seed=0):
         stored += [drawn if there[0] else None, rng.standard_normal(weight[0]) * there[1]]
         stored[-1] = stored[-1] if there[1] else None
     x, addend = rng.standard_normal(shape), None
+    if op.widen is not None:
+        stored[:2] = [BiasedFilters().compute(*stored[:2])]
+    else:
+        stored[:2] = [None]
     if op.narrow.residual:
-        found = TensorType((shape[0], depth.out, *shape[2:]), "float32")
-        deep = depth.infer({"x": found, "weight": TensorType(taps[1], "float32")}).outputs[0]
-        addend = rng.standard_normal((shape[0], last.out, *deep.shape[2:]))
+        ports = ("x", "filters", "depth_weight", "depth_bias", "weight", "bias")
+        given = dict(zip(ports, (x, *stored), strict=True))
+        types = {p: TensorType(a.shape, "float32") for p, a in given.items() if a is not None}
+        (output,) = op.infer(types).outputs
+        addend = rng.standard_normal(output.shape)
     return [None if a is None else a.astype("float32") for a in (x, addend, *stored)]
 
 
@@ -132,6 +140,23 @@ def check(op, arrays, how=HOWS[0]):
 
 
 @st.composite
+def windows(draw):
+    """Kernel, stride and pad of the convolution that widens."""
+    kernel, stride = (draw(st.tuples(*[st.integers(1, most)] * 2)) for most in (4, 3))
+    sides = st.tuples(st.integers(0, 3), st.integers(0, 3))
+    return kernel, stride, draw(st.one_of(st.just("same_upper"), st.tuples(sides, sides)))
+
+
+def seen(size, kernel, stride, pad):
+    """Sizes of an image of which a convolution makes one of at least these."""
+    if kernel == 1:
+        return size
+    pads = [0, 0] if isinstance(pad, str) else map(sum, pad)
+    axes = zip(size, kernel, stride, pads, strict=True)
+    return tuple(max(1, (n - 1) * step + k - p) for n, k, step, p in axes)
+
+
+@st.composite
 def cases(draw, longest=40, most=70):
     """An operator and the shape of its input."""
     kernel = draw(st.tuples(*[st.integers(1, 5)] * 2))
@@ -145,9 +170,11 @@ def cases(draw, longest=40, most=70):
     if not isinstance(pad, str):  # a whole window must fit
         size = tuple(max(n, k - sum(p)) for n, k, p in zip(size, kernel, pad, strict=True))
     hidden, inner, out = (draw(st.integers(1, most)) for _ in range(3))
-    widens = draw(st.booleans())
+    widens, first = draw(st.booleans()), draw(st.one_of(st.just((1, 1, 0)), windows()))
+    if widens:
+        size = seen(size, *first)
     op = block(
-        hidden, out, kernel, stride, pad, widens,
+        hidden, out, kernel, stride, pad, widens, first=first,
         biases=draw(st.tuples(*[st.booleans()] * 3)),
         curves=draw(st.tuples(*[st.sampled_from(CURVES)] * 3)),
         residual=draw(st.booleans()),
@@ -209,6 +236,18 @@ def test_the_last_rows_may_be_any_number(rows, kernel, stride, pad, widens, monk
 def test_the_last_rows_may_see_nothing_but_the_pad():
     op = block(32, 8, 3, 1, 1, curves=("relu6", "relu6", None))
     check(op, arrays_for(op, (1, 8, 113, 143)))
+
+
+@pytest.mark.parametrize(
+    "first", [(3, 2, 1), (3, 1, 1), (2, 2, 0), ((1, 5), (1, 3), ((0, 0), (4, 0)))]
+)
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("size", [(25, 19), (57, 60)])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_windows_may_be_widened(first, threads, size, stride, monkeypatch):
+    monkeypatch.setattr(separable, "LEAST", 0.0)
+    op = block(32, 8, 3, stride, 1, curves=("relu6", "relu6", None), residual=True, first=first)
+    check(op, arrays_for(op, (1, 3, *size)), How(team=TEAMS[threads]))
 
 
 LARGE_BLOCKS = {
@@ -297,7 +336,7 @@ def test_signals_are_left_to_the_definition():
     depth, last = Conv(out=4, kernel=3, groups=4), Conv(out=2, kernel=1)
     op = FusedSeparable(stage(depth), stage(last))
     rng = np.random.default_rng(0)
-    shapes = [(1, 4, 9), None, None, None, (4, 1, 3), (4,), (2, 4, 1), (2,)]
+    shapes = [(1, 4, 9), None, None, (4, 1, 3), (4,), (2, 4, 1), (2,)]
     arrays = [None if s is None else rng.standard_normal(s).astype("float32") for s in shapes]
     assert prepared(op, arrays, How()) is None
     assert op.compute(*arrays).shape == (1, 2, 7)
@@ -311,7 +350,9 @@ def plan_of(hidden, threads, size=(64, 64), batch=1, inner=16):
     shape = (batch, hidden, *size)
     windows = Windows((3, 3), (1, 1), (1, 1), ((1, 1), (1, 1)))
     team = Team(threads)  # starts no thread before it works
-    return Separable(Geometry(shape, shape, windows, hidden), inner, 8, (None, None), team)
+    around = Windows((1, 1), (1, 1), (1, 1), ((0, 0), (0, 0)))
+    widen = Geometry((batch, inner, *size), shape, around)
+    return Separable(Geometry(shape, shape, windows, hidden), widen, 8, (None, None), team)
 
 
 @pytest.mark.parametrize("wake", [0.0, separable.WAKE, 1e9])
@@ -361,7 +402,7 @@ def test_large_images_are_shared_by_rows_and_padded_first():
     large, small = plan_of(64, 2), plan_of(64, 2, (20, 20))
     assert (large.by_rows, small.by_rows) == (True, False)
     assert (large.way, small.way) == ("padded", "widened")
-    assert replace(large, inner=None).way == "turned"
+    assert replace(large, widen=None).way == "turned"
     ones = ufunc(lambda x, out: np.copyto(out, 1))
     assert replace(large, curves=(ones, None)).way == "widened"
 

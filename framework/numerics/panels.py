@@ -10,7 +10,8 @@ panel are neighbours in memory.
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from framework.numerics.team import blas
 
 Array = NDArray[Any]
+Call = Callable[[], object]
 
 MOST = 1_000_000
 """Multiply-adds of a piece at most: the bound in OpenBLAS, interface/gemm.c."""
@@ -92,14 +94,21 @@ def paneled(weight: Array, width: int) -> Array:
 
 def multiply_panels(x: Array, panels: Array, out: Array, rows: int) -> None:
     """``out = x @ weight`` for panels of the weight, so many rows at a time; 0 means all."""
+    for call in panel_calls(x, panels, out, rows):
+        call()
+
+
+def panel_calls(x: Array, panels: Array, out: Array, rows: int) -> list[Call]:
+    """The calls of `multiply_panels` on this memory."""
     count, _, width = panels.shape
     target = out.reshape(len(out), count, width).transpose(1, 0, 2)
     if not rows or len(x) <= rows:
-        np.matmul(x, panels, out=target)
-        return
+        return [partial(np.matmul, x, panels, out=target)]
     pieces, rest = divmod(len(x), rows)
     most = pieces * rows
     parts = target[:, :most].reshape(count, pieces, rows, width)
-    np.matmul(x[:most].reshape(pieces, rows, -1), panels[:, None], out=parts)
+    found = x[:most].reshape(pieces, rows, x.shape[1])
+    calls: list[Call] = [partial(np.matmul, found, panels[:, None], out=parts)]
     if rest:
-        np.matmul(x[most:], panels, out=target[:, most:])
+        calls.append(partial(np.matmul, x[most:], panels, out=target[:, most:]))
+    return calls

@@ -26,9 +26,9 @@ from numpy.typing import NDArray
 from framework.numerics.curves import Curve
 from framework.numerics.filters import flat
 from framework.numerics.geometry import Geometry
-from framework.numerics.panels import multiply_panels, paneled, width_for
-from framework.numerics.separable_fill import Stretch, pad_image, pieces, sort_columns
-from framework.numerics.separable_rows import Channels, Course, Way, Weights, given
+from framework.numerics.panels import height, multiply_panels, panel_calls, paneled, width_for
+from framework.numerics.separable_fill import Columns, Stretch
+from framework.numerics.separable_rows import Channels, Course, Source, Way, Weights
 from framework.numerics.team import Team
 from framework.numerics.tiles import Bench, Finish, bench_of, cut, room
 from framework.numerics.windows import Windows
@@ -89,12 +89,12 @@ LEAST = 300_000.0
 class Separable:
     """x [b, c, h, w] -> [b, out, *size], by way of the images of ``depth``.
 
-    ``inner`` is c, None where nothing widens the channels; ``curves`` follow the widening and
-    the depthwise convolution.  Weights are laid out as `layouts` say.
+    ``widen`` is the convolution before it, None where there is none; ``curves`` follow these
+    two.  Weights are laid out as `layouts` say.
     """
 
     depth: Geometry
-    inner: int | None
+    widen: Geometry | None
     out: int
     curves: tuple[Curve | None, Curve | None]
     team: Team
@@ -107,6 +107,13 @@ class Separable:
         return self.depth.x[1]
 
     @property
+    def inner(self) -> int:
+        """What the convolution that widens multiplies for a result, its bias too; 0 without."""
+        if self.widen is None:
+            return 0
+        return self.widen.x[1] * math.prod(self.widen.windows.kernel) + 1
+
+    @property
     def positions(self) -> int:
         """Positions of the result."""
         return math.prod(self.depth.y[2:])
@@ -116,8 +123,8 @@ class Separable:
         """About how many nanoseconds one image takes on one thread."""
         seen = math.prod(self.depth.x[1:])
         found = self.hidden * self.positions
-        products = found * self.out + seen * (self.inner or 0)
-        passes = found + seen * (1 if self.inner is None else 2)
+        products = found * self.out + seen * self.inner
+        passes = found + seen * (1 if self.widen is None else 2)
         tapped = found * math.prod(self.depth.windows.kernel)
         return PRODUCT * products + TAP * tapped + PASS * passes
 
@@ -213,7 +220,7 @@ class Separable:
     @cached_property
     def way(self) -> Way:
         """How the padded rows come about."""
-        if self.inner is None:
+        if self.widen is None:
             return "turned"
         more = math.prod(self.stretch(1).beside) <= MORE * self.depth.x[3]
         return "padded" if self.by_rows and more and keeps_zero(self.curves[0]) else "widened"
@@ -224,22 +231,18 @@ class Separable:
         grain = math.gcd(*(piece.stop for piece in self.taken))
         seen = self.stretch(self.rows).seen(self.rows) * self.depth.x[3]
         return (
-            width_for(self.inner or 0, self.hidden, seen, grain),
+            width_for(self.inner, self.hidden, seen, grain),
             width_for(self.widest, self.out, self.highest * self.depth.y[3]),
         )
 
     def layouts(self) -> tuple[partial[Array], ...]:
-        """How the weight and bias of the widening, of the depthwise convolution, and the weight
-        of the last one are laid out."""
+        """How the filters that widen, those and the bias of the depthwise convolution, and the
+        last ones are laid out."""
         widen, narrow = (partial(paneled_filters, width=width) for width in self.widths)
         pieces = tuple((p.start, p.stop) for p in self.taken)
-        before, after = (
-            partial(repeated, pieces=pieces, count=count)
-            for count in (1 if self.way == "padded" else self.depth.x[3], self.depth.y[3])
-        )
         windows = self.depth.windows
         taps = partial(laid_out, windows=windows, pieces=pieces, repeat=self.together)
-        return widen, before, taps, after, narrow
+        return widen, taps, partial(repeated, pieces=pieces, count=self.depth.y[3]), narrow
 
     def course(self, rows: slice) -> Course:
         """What channels go through in some rows of the result."""
@@ -251,40 +254,61 @@ class Separable:
 
     @cached_property
     def size(self) -> int:
-        """Bytes that one worker needs: for some channels, all their results, their product, the
-        image padded or with its columns sorted, and weights with their bias."""
+        """Bytes that one worker needs: for some channels, all their results, and their product."""
         counts = self.course(slice(0, self.highest)).counts(min(self.most, self.widest))
         found = self.highest * self.depth.y[3] * self.widest
         product = 0 if self.by_rows else self.out * self.positions
-        needs = (*counts, found, product, math.prod(self.image(self.highest)), self.biased)
-        return sum(room((n,)) for n in needs)
-
-    def image(self, rows: int) -> tuple[int, ...]:
-        """Sizes of an image that has to be padded, or whose columns have to be sorted, for so
-        many rows of the result; zeros where it has not."""
-        inner = self.inner or 0
-        if self.way == "padded":
-            return inner + 1, self.stretch(rows).seen(rows), *self.stretch(rows).beside
-        strided = self.way == "widened" and self.depth.windows.stride[1] > 1
-        return (inner, *self.depth.x[2:]) if strided else (0, 0, 0)
+        needs = sum(room((n,)) for n in (*counts, found, product))
+        return needs + (0 if self.together_filled else self.columns_size)
 
     @property
-    def biased(self) -> int:
-        """Elements of the weight that widens with the bias as a row, where it has to be one."""
-        return ((self.inner or 0) + 1) * self.hidden if self.way == "padded" else 0
+    def together_filled(self) -> bool:
+        """Do all threads read the same columns, written before they start?"""
+        return not (self.by_rows or self.by_image)
+
+    @cached_property
+    def columns_size(self) -> int:
+        """Bytes of the `Columns` of the largest share."""
+        if self.widen is None:
+            return 0
+        rows, width = self.seen(slice(0, self.highest)), self.depth.x[3]
+        count = rows.stop - rows.start
+        place = math.prod(self.stretch(1).beside) if self.way == "padded" else width
+        margin = Columns.margin(self.widen, min(count, self.depth.x[2]))
+        return room((self.inner, count, place)) + room(margin)
+
+    def seen(self, rows: slice) -> slice:
+        """The rows of the image whose columns some rows of the result need."""
+        if self.way == "widened":
+            return slice(0, self.depth.x[2])
+        stretch = self.stretch(length(rows))
+        first = stretch.first(rows.start)
+        return slice(first, first + stretch.seen(length(rows)))
+
+    def columns(self, rows: slice, bench: Bench) -> Columns | None:
+        """The columns for some rows of the result."""
+        if self.widen is None:
+            return None
+        seen = self.seen(rows)
+        padded = self.way == "padded"
+        return Columns(self.widen, self.stretch(1), seen.start, length(seen), padded, bench)
 
     @property
     def scratch(self) -> int:
-        """Bytes that all workers need."""
-        return self.size * self.workers
+        """Bytes that all workers need, the columns that they share at last."""
+        shared = self.columns_size if self.together_filled else 0
+        return self.size * self.workers + shared
 
     # ------------------------------------------------------------------ running
 
     def bound(self, out: Array, scratch: Array) -> Bound:
         """The function of (x, weights, finish) that writes ``out``; views are made once."""
         shares = self.shares * self.workers if self.by_image else self.shares
+        columns: Columns | None = None
+        if self.together_filled:
+            columns = self.columns(shares[0].rows, Bench(scratch[self.size * self.workers :]))
         parts = [
-            Part(self, share, bench_of(scratch, number, self.workers, self.size))
+            Part(self, share, bench_of(scratch, number, self.workers, self.size), columns)
             for number, share in enumerate(shares)
         ]
 
@@ -302,6 +326,8 @@ class Separable:
                 self.team.each(whole, len(out))
                 return
             for image in range(len(out)):
+                if columns is not None:
+                    columns.fill(x[image])
                 self.share(parts, x, finish, out, image)
                 if not self.by_rows:
                     store([part.sums for part in parts], finish, out, image)
@@ -325,25 +351,27 @@ class Part:
     Channels of its own give ``sums`` [h, w, out]; rows of its own are written to the result.
     """
 
-    def __init__(self, plan: Separable, share: Share, bench: Bench) -> None:
+    def __init__(
+        self, plan: Separable, share: Share, bench: Bench, columns: Columns | None
+    ) -> None:
         width = plan.depth.y[3]
         self.plan = plan
         self.share = share
-        self.course = plan.course(share.rows)
-        count, height = length(share.channels), length(share.rows)
-        self.image = bench.take(*plan.image(height))
-        self.biased = bench.take(plan.biased)
+        count, high = length(share.channels), length(share.rows)
+        self.columns = None if plan.together_filled else plan.columns(share.rows, bench)
+        used = columns if self.columns is None else self.columns
+        array = np.empty((0, 0, 0), np.float32) if used is None else used.array
+        self.source = Source()
         self.weights: Weights | None = None
-        self.gathered = bench.take(height * width, count)
+        self.gathered = bench.take(high * width, count)
         if not plan.by_rows:
-            self.sums = bench.take(height, width, plan.out)
-        used = bench.used
+            self.sums = bench.take(high, width, plan.out)
+        course, first, mark = plan.course(share.rows), share.channels.start, bench.used
         self.pieces: list[Channels] = []
         for piece in plan.pieces(share.channels):
-            bench.back(used)
-            first = share.channels.start
+            bench.back(mark)
             target = self.gathered[:, piece.start - first : piece.stop - first]
-            self.pieces.append(Channels(self.course, piece, target, bench))
+            self.pieces.append(Channels(course, piece, array, target, bench))
 
     def take(self, weights: Weights) -> None:
         """Use these weights from now on."""
@@ -351,48 +379,25 @@ class Part:
             return
         self.weights = weights
         self.narrow = weights.narrow[:, self.share.channels]
-        if self.plan.way == "padded":
-            count, inner, width = given(weights.widen).shape
-            self.rows_of_widen = self.biased.reshape(count, inner + 1, width)
-            weights = weights._replace(widen=self.rows_of_widen)
-        for piece in self.pieces:
-            piece.take(weights)
+        self.calls = [call for part in self.pieces for call in part.calls(weights, self.source)]
+        _, inner, width = self.narrow.shape
+        self.high = height(inner, width, len(self.gathered)) if self.plan.widths[1] else 0
+        if not self.plan.by_rows:
+            sums = self.sums.reshape(len(self.gathered), -1)
+            self.calls += panel_calls(self.gathered, self.narrow, sums, self.high)
 
     def run(self, x: Array, out: Array, finish: Finish, image: int) -> None:
         """Write these rows of the result, or what these channels add to it."""
-        x = self.prepared(x)
-        for piece in self.pieces:
-            piece.run(x)
-        rows = self.share.rows
-        place = image, slice(None), rows
+        self.source.x = x
+        if self.columns is not None:
+            self.columns.fill(x)
+        for call in self.calls:
+            call()
         if self.plan.by_rows:
+            place = image, slice(None), self.share.rows
             sums = out[place].reshape(out.shape[1], -1).T
-        else:
-            sums = self.sums.reshape(-1, out.shape[1])
-        count = pieces(self.narrow, self.plan.widths[1], len(sums))
-        multiply_panels(self.gathered, self.narrow, sums, count)
-        if self.plan.by_rows:
+            multiply_panels(self.gathered, self.narrow, sums, self.high)
             finish.channels_first(out[place], place)
-
-    def prepared(self, x: Array) -> Array:
-        """The image as the channels take it: [c, h, w] if it is turned, else [c, positions]."""
-        stretch = self.course.stretch
-        if self.plan.way == "turned":
-            return x
-        if self.plan.way == "padded":
-            self.carry_bias()
-            pad_image(x, stretch, stretch.first(self.course.first), self.image)
-        elif self.image.size:
-            sort_columns(x, stretch, self.image)
-        used = self.image if self.image.size else x
-        return used.reshape(len(used), -1)
-
-    def carry_bias(self) -> None:
-        """The weight that widens, with its bias as the last row."""
-        if self.weights is not None:
-            bias, last = self.weights.widen_bias, self.rows_of_widen[:, -1]
-            np.copyto(self.rows_of_widen[:, :-1], given(self.weights.widen))
-            np.copyto(last, 0 if bias is None else bias.reshape(last.shape))
 
 
 def length(part: slice) -> int:
@@ -421,7 +426,7 @@ def store(products: Sequence[Array], finish: Finish, out: Array, image: int) -> 
 
 
 def paneled_filters(weight: Array, width: int) -> Array:
-    """[out, c, 1, 1] -> the panels of [c, out]."""
+    """[out, c] or [out, c, 1, 1] -> the panels of [c, out]."""
     return paneled(flat(weight).T, width)
 
 

@@ -7,19 +7,20 @@ the bias to the positions of the image alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from math import prod
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from framework.numerics.curves import Curve
 from framework.numerics.geometry import Geometry
-from framework.numerics.panels import height, multiply_panels
+from framework.numerics.panels import Call, height, panel_calls
 from framework.numerics.sweep import BLOCK
+from framework.numerics.tiles import Bench
 
 Array = NDArray[Any]
 
@@ -73,24 +74,16 @@ class Step:
     """``out = curve(x)`` of [rows, …, channels], block by block."""
 
     def __init__(self, x: Array, curve: Curve | None, out: Array, spare: Array) -> None:
-        self.x = x
-        self.out = out
-        self.rule = None if curve is None else curve.rule
-        self.blocks: list[tuple[Array, Array, Array]] = []
+        self.calls: list[Call] = []
+        if curve is None:
+            if x is not out:
+                self.calls.append(partial(np.copyto, out, x))
+            return
         rows = max(1, BLOCK // max(1, x[:1].size))
-        for first in range(0, len(x) if curve is not None else 0, rows):
+        for first in range(0, len(x), rows):
             part, target = x[first : first + rows], out[first : first + rows]
-            spares = 0 if curve is None else curve.spares
-            memory = spare[: spares * part.size].reshape(spares, *part.shape)
-            self.blocks.append((part, target, memory))
-
-    def run(self) -> None:
-        """Write ``out``."""
-        if self.rule is not None:
-            for part, target, spare in self.blocks:
-                self.rule(part, target, spare)
-        elif self.x is not self.out:
-            np.copyto(self.out, self.x)
+            memory = spare[: curve.spares * part.size].reshape(curve.spares, *part.shape)
+            self.calls.append(partial(curve.rule, part, target, memory))
 
 
 @dataclass(frozen=True)
@@ -115,10 +108,18 @@ class Place:
         return slice(self.above + top, self.above + bottom)
 
     @property
-    def beside(self) -> list[Array]:
+    def outside(self) -> list[Array]:
         """Rows beside the image."""
         top, bottom = self.inside
         return [part for part in (self.fresh[:top], self.fresh[bottom:]) if part.size]
+
+    @property
+    def edges(self) -> list[Array]:
+        """Columns beside the image, of all rows."""
+        found: list[Array] = []
+        for phase, (_, start, inside) in enumerate(self.stretch.columns):
+            found += self.fresh[:, phase, :start], self.fresh[:, phase, start + inside :]
+        return [edge for edge in found if edge.size]
 
     @property
     def targets(self) -> list[tuple[int, Array]]:
@@ -130,16 +131,100 @@ class Place:
         ]
 
 
+class Columns:
+    """What a convolution multiplies to its filters: [c kh kw + 1, …, positions], ones at last.
+
+    These are the positions of rows of a `Stretch`, from the row ``first`` of the image on, with
+    their columns by their remainder: padded [rows, step, columns], or those of the image alone
+    [rows, columns].
+    """
+
+    def __init__(
+        self, widen: Geometry, stretch: Stretch, first: int, rows: int, padded: bool, bench: Bench
+    ) -> None:
+        self.widen = widen
+        self.step = stretch.beside[0]
+        depth = widen.x[1] * prod(widen.windows.kernel) + 1
+        if padded:
+            self.array = bench.take(depth, rows, *stretch.beside)
+            place = Place(stretch, self.array.transpose(1, 2, 3, 0), first)
+            self.zeros, targets = place.outside + place.edges, place.targets
+            self.rows = place.image
+        else:
+            self.array, self.zeros, targets = bench.take(depth, rows, widen.y[3]), [], []
+            self.rows = slice(first, first + rows)
+            turned, at = self.array.transpose(1, 2, 0), 0
+            for begin, *_ in stretch.columns:
+                count = len(range(begin, widen.y[3], self.step))
+                targets.append((begin, turned[:, at : at + count]))
+                at += count
+        self.ones = [target[..., -1] for _, target in targets]
+        self.targets = [(begin, self._unfolded(target[..., :-1])) for begin, target in targets]
+        self.image = bench.take(*self.margin(widen, self.rows.stop - self.rows.start))
+        self.sources = [self._windows(*target) for target in self.targets]
+
+    @staticmethod
+    def margin(widen: Geometry, rows: int) -> tuple[int, ...]:
+        """Sizes of the image with its margin for so many rows of windows; zeros without one."""
+        if is_pointwise(widen):
+            return (0, 0, 0)
+        sides = widen.windows.pads[1]
+        return widen.x[1], widen.tile(rows)[0] if rows else 0, widen.x[3] + sum(sides)
+
+    def _unfolded(self, target: Array) -> Array:
+        """[rows, columns, c kh kw] -> [c, kh, kw, rows, columns]."""
+        shape = (*target.shape[:2], self.widen.x[1], *self.widen.windows.kernel)
+        return target.reshape(shape).transpose(2, 3, 4, 0, 1)
+
+    def _windows(self, begin: int, target: Array) -> Array:
+        """What goes there: the windows of the image with its margin."""
+        down, right = self.widen.windows.stride
+        channel, row, column = self.image.strides
+        strides = (channel, row, column, row * down, column * right * self.step)
+        return as_strided(self.image[:, :, begin * right :], target.shape, strides, writeable=False)
+
+    def fill(self, x: Array) -> None:
+        """Write all for an image [c, h, w]."""
+        for zeros in self.zeros:
+            zeros.fill(0)
+        for ones in self.ones:
+            ones.fill(1)
+        if is_pointwise(self.widen):
+            for begin, target in self.targets:
+                found = x[:, self.rows, begin :: self.step]
+                np.copyto(target[:, 0, 0], found[:, :, : target.shape[4]])
+            return
+        self._surround(x)
+        for (_, target), source in zip(self.targets, self.sources, strict=True):
+            np.copyto(target, source)
+
+    def _surround(self, x: Array) -> None:
+        """The image with its margin."""
+        left = self.widen.windows.pads[1][0]
+        above = self.widen.first(self.rows.start)[0]
+        top, bottom = max(0, -above), min(self.image.shape[1], x.shape[1] - above)
+        self.image.fill(0)
+        if bottom > top:
+            found = x[:, above + top : above + bottom]
+            np.copyto(self.image[:, top:bottom, left : left + x.shape[2]], found)
+
+
+def is_pointwise(widen: Geometry) -> bool:
+    """Is each position computed from one?"""
+    windows = widen.windows
+    return windows.kernel == windows.stride == (1, 1) and not any(map(any, windows.pads))
+
+
 class Turned:
-    """The rows of some channels of an image [c, h, w]."""
+    """The rows of some channels of an image [c, h, w], which `run` is told."""
 
     def __init__(self, place: Place, channels: slice) -> None:
-        self.zeros = place.beside
+        self.zeros = place.outside
         self.picked = channels, place.image
         self.targets = place.targets
 
-    def run(self, x: Array, weight: Array, bias: Array | None) -> None:
-        """Write them; there is no weight."""
+    def run(self, x: Array) -> None:
+        """Write them."""
         turned = x[self.picked].transpose(1, 2, 0)
         for begin, target in self.targets:
             found = turned[:, begin :: len(self.targets)]
@@ -147,83 +232,41 @@ class Turned:
 
 
 class Widened:
-    """The rows of an image [c, positions], widened, then padded.
-
-    The columns of the image are sorted by their remainder, as `sort_columns` does it.
-    ``bias`` is repeated for the columns.
-    """
+    """The rows of an image that is widened, then padded."""
 
     def __init__(
-        self, place: Place, memory: Array, width: int, curve: Curve | None, spare: Array
+        self, place: Place, columns: Array, memory: Array, curve: Curve | None, spare: Array
     ) -> None:
-        self.zeros = place.beside
+        self.zeros = place.outside
         image, across = place.image, place.stretch.depth.x[3]
-        self.positions = slice(image.start * across, image.stop * across)
         some = place.fresh.shape[3]
-        found = memory[: (image.stop - image.start) * across * some].reshape(-1, across, some)
-        self.lines, self.product = found.reshape(len(found), across * some), found.reshape(-1, some)
-        self.width = width
+        self.found = columns[:, image].reshape(len(columns), -1).T
+        widened = memory[: len(self.found) * some].reshape(-1, across, some)
+        self.product = widened.reshape(-1, some)
         self.steps: list[Step] = []
         at = 0
         for begin, target in place.targets:
-            part = found[:, at : at + target.shape[1]]
+            part = widened[:, at : at + target.shape[1]]
             self.steps.append(Step(part, curve, target, spare))
             at += len(range(begin, across, place.stretch.beside[0]))
 
-    def run(self, x: Array, weight: Array, bias: Array | None) -> None:
-        """Write them."""
-        found = x[:, self.positions].T
-        multiply_panels(found, weight, self.product, pieces(weight, self.width, len(found)))
-        if bias is not None:
-            np.add(self.lines, bias, out=self.lines)
-        for step in self.steps:
-            step.run()
-
 
 class Padded:
-    """The rows of a padded image [c + 1, positions] as `pad_image` makes it, widened."""
-
-    zeros: Sequence[Array] = ()
+    """The rows of an image that is padded, then widened; its columns start with row ``first``."""
 
     def __init__(
-        self, place: Place, first: int, width: int, curve: Curve | None, spare: Array
+        self, place: Place, columns: Array, first: int, curve: Curve | None, spare: Array
     ) -> None:
-        row = prod(place.stretch.beside)
-        begin = (place.above - first) * row
-        self.positions = slice(begin, begin + len(place.fresh) * row)
+        self.zeros: list[Array] = []
+        start = place.above - first
+        found = columns[:, start : start + len(place.fresh)]
+        self.found = found.reshape(len(columns), -1).T
         self.product = place.fresh.reshape(-1, place.fresh.shape[3])
-        self.width = width
-        self.step = Step(place.fresh, curve, place.fresh, spare)
-
-    def run(self, x: Array, weight: Array, bias: Array | None) -> None:
-        """Write them; the bias is a row of the weight."""
-        found = x[:, self.positions].T
-        multiply_panels(found, weight, self.product, pieces(weight, self.width, len(found)))
-        self.step.run()
+        self.steps = [Step(place.fresh, curve, place.fresh, spare)]
 
 
-Fill = Turned | Widened | Padded
-
-
-def pieces(panels: Array, width: int, rows: int) -> int:
-    """Rows of a piece of a product with panels of a width; 0, all, where it was not cut."""
-    return height(panels.shape[1], panels.shape[2], rows) if width else 0
-
-
-def sort_columns(x: Array, stretch: Stretch, out: Array) -> None:
-    """[c, h, w] with the columns of equal remainder side by side."""
-    at = 0
-    for begin, *_ in stretch.columns:
-        some = x[:, :, begin :: stretch.beside[0]]
-        np.copyto(out[:, :, at : at + some.shape[2]], some)
-        at += some.shape[2]
-
-
-def pad_image(x: Array, stretch: Stretch, first: int, out: Array) -> None:
-    """[c, h, w] -> [c + 1, rows, step, columns] from row ``first`` on; ones inside at last."""
-    place = Place(stretch, out.transpose(1, 2, 3, 0), first)
-    out.fill(0)
-    for begin, target in place.targets:
-        found = x[:, place.image, begin :: stretch.beside[0]]
-        np.copyto(target[..., :-1], found[:, :, : target.shape[1]].transpose(1, 2, 0))
-        target[..., -1] = 1
+def widening(fill: Widened | Padded, panels: Array, width: int) -> list[Call]:
+    """The calls that write these rows; ``width`` is 0 where the weight is not cut."""
+    rows = height(panels.shape[1], panels.shape[2], len(fill.found)) if width else 0
+    calls = panel_calls(fill.found, panels, fill.product, rows)
+    return calls + [call for step in fill.steps for call in step.calls]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -12,14 +13,15 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from framework.numerics.curves import Curve
+from framework.numerics.panels import Call
 from framework.numerics.separable_fill import (
-    Fill,
     Padded,
     Place,
     Step,
     Stretch,
     Turned,
     Widened,
+    widening,
 )
 from framework.numerics.tiles import Bench
 
@@ -32,10 +34,9 @@ SMALL = 1 << 17
 
 class Weights(NamedTuple):
     """What the three convolutions multiply and add, as `separable.Separable` lays it out: of
-    the pointwise ones the `panels`."""
+    the first, with its bias, and of the last the `panels`."""
 
     widen: Array | None
-    widen_bias: Array | None
     depth: Array
     depth_bias: Array | None
     narrow: Array
@@ -84,8 +85,7 @@ class Rows:
         kept = max(0, windows.kernel[0] - step) if first > course.first else 0
         self.kept = (tile[:kept], tile[before : before + kept]) if kept else None
         fresh = tile[kept : course.stretch.seen(count)]
-        place = Place(course.stretch, fresh, course.stretch.first(first) + kept)
-        self.fill = channels.fill(place)
+        self.fill = channels.fill(Place(course.stretch, fresh, course.stretch.first(first) + kept))
         self.zeros = self.fill.zeros
         self._convolved(channels, first - course.first, count)
 
@@ -107,24 +107,41 @@ class Rows:
         self.results = found.reshape(count, -1)
         self.last = Step(found, course.curves[1], target, channels.spare)
 
+    def before(self) -> list[Call]:
+        """The calls that see to the rows and columns that nothing is computed for."""
+        calls: list[Call] = [] if self.kept is None else [partial(np.copyto, *self.kept)]
+        return calls + [partial(zeros.fill, 0) for zeros in self.zeros]
+
+    def after(self, taps: Array, bias: Array | None) -> list[Call]:
+        """The calls of the depthwise convolution."""
+        tapped = partial(np.einsum, "yxvpur,vpur->yxr", self.windows, taps, out=self.found)
+        calls: list[Call] = [tapped]
+        if bias is not None:
+            calls.append(partial(np.add, self.results, bias, out=self.results))
+        return calls + self.last.calls
+
 
 class Channels:
     """Some channels, their memory, and the rows that they go through one after the other.
 
-    ``out`` is [positions, channels], of the rows of the course.
+    ``columns`` is the array of `Columns`, empty where nothing widens.  ``out`` is
+    [positions, channels], of the rows of the course.
     """
 
-    def __init__(self, course: Course, channels: slice, out: Array, bench: Bench) -> None:
+    def __init__(
+        self, course: Course, channels: slice, columns: Array, out: Array, bench: Bench
+    ) -> None:
         count = channels.stop - channels.start
         stretch, depth = course.stretch, course.stretch.depth
         self.course = course
         self.channels = channels
+        self.columns = columns
         self.out = out
         self.tile, self.widened, convolved, self.spare = map(bench.take, course.counts(count))
         self.tile = self.tile.reshape(stretch.seen(stretch.rows), *stretch.beside, count)
         self.convolved = convolved.reshape(-1, count)
         self.filters = times(channels, math.prod(stretch.taps) * course.together)
-        self.biases = times(channels, depth.x[3]), times(channels, depth.y[3])
+        self.biases = times(channels, depth.y[3])
         end = course.first + course.height
         self.rows = [
             Rows(self, first, min(stretch.rows, end - first))
@@ -132,50 +149,50 @@ class Channels:
         ]
         self.zeros = self.edges()
 
-    def fill(self, place: Place) -> Fill:
+    def fill(self, place: Place) -> Turned | Widened | Padded:
         """How these rows come about."""
         course, curve = self.course, self.course.curves[0]
         if course.way == "turned":
             return Turned(place, self.channels)
         if course.way == "widened":
-            return Widened(place, self.widened, course.width, curve, self.spare)
-        return Padded(place, course.stretch.first(course.first), course.width, curve, self.spare)
+            return Widened(place, self.columns, self.widened, curve, self.spare)
+        return Padded(place, self.columns, course.stretch.first(course.first), curve, self.spare)
 
-    def edges(self) -> Sequence[Array]:
+    def edges(self) -> list[Array]:
         """What is zero beside the image; little memory is cleared in one call, with all rows."""
         if self.course.way == "padded":
-            return ()
+            return []
         if len(self.rows) == 1 and self.tile.size <= SMALL:
             self.rows[0].zeros = []
             return [self.tile]
-        found: list[Array] = []
-        for phase, (_, start, inside) in enumerate(self.course.stretch.columns):
-            found += self.tile[:, phase, :start], self.tile[:, phase, start + inside :]
-        return [edge for edge in found if edge.size]
+        return Place(self.course.stretch, self.tile, 0).edges
 
-    def take(self, weights: Weights) -> None:
-        """Use these weights from now on."""
-        before, after = self.biases
-        bias = weights.widen_bias if self.course.way == "widened" else None
-        self.widen = some_columns(given(weights.widen), self.channels)
-        self.bias = None if bias is None else bias[before]
-        self.taps = weights.depth[self.filters].reshape(self.rows[0].windows.shape[2:])
-        self.further = None if weights.depth_bias is None else weights.depth_bias[after]
-
-    def run(self, x: Array) -> None:
-        """Write ``out`` for an image as `fill` takes it."""
-        for zeros in self.zeros:
-            zeros.fill(0)
+    def calls(self, weights: Weights, source: Source) -> list[Call]:
+        """All that is called to write ``out`` for the columns of an image, or ``source``."""
+        calls: list[Call] = [partial(zeros.fill, 0) for zeros in self.zeros]
+        shape = self.rows[0].windows.shape[2:]
+        taps = weights.depth[self.filters].reshape(shape)
+        bias = None if weights.depth_bias is None else weights.depth_bias[self.biases]
+        widen = some_columns(given(weights.widen), self.channels)
         for rows in self.rows:
-            if rows.kept is not None:
-                np.copyto(*rows.kept)
-            for zeros in rows.zeros:
-                zeros.fill(0)
-            rows.fill.run(x, self.widen, self.bias)
-            np.einsum("yxvpur,vpur->yxr", rows.windows, self.taps, out=rows.found)
-            if self.further is not None:
-                np.add(rows.results, self.further, out=rows.results)
-            rows.last.run()
+            calls += rows.before()
+            if isinstance(rows.fill, Turned):
+                calls.append(partial(source.give, rows.fill.run))
+            else:
+                calls += widening(rows.fill, widen, self.course.width)
+            calls += rows.after(taps, bias)
+        return calls
+
+
+class Source:
+    """The image of a run, for calls that were made before it."""
+
+    def __init__(self) -> None:
+        self.x: Array = np.empty((0, 0, 0), np.float32)
+
+    def give(self, run: Callable[[Array], None]) -> None:
+        """Call with the image."""
+        run(self.x)
 
 
 def given(weight: Array | None) -> Array:

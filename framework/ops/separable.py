@@ -6,13 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from framework.errors import ShapeError
 from framework.ir.attributes import Values
 from framework.ir.dims import product
 from framework.ir.kernel import How, Kernel
 from framework.ir.match import Given, Namer
 from framework.ir.op import PLAIN, Array, Cost, Inference, Match, Op, spread
-from framework.ir.types import TensorType, fixed_size
+from framework.ir.types import TensorType
+from framework.numerics.geometry import Geometry
 from framework.numerics.separable import Separable
 from framework.numerics.separable_rows import Weights
 from framework.numerics.tiles import Finish
@@ -21,24 +24,48 @@ from framework.ops.kernels import outputs_of
 from framework.ops.window import window_counts
 
 
+class BiasedFilters(Op, name="biased_filters", listed=False):
+    """Filters with their bias as a last column, for windows with a one as their last element.
+
+    y[o] = [weight[o, 0], …, bias[o]]
+    """
+
+    signature = "weight: out *taps, bias?: out -> y: out columns"
+    category = "convolution"
+
+    def derive(self, d: Match) -> dict[str, Any]:
+        """One column more."""
+        return {"columns": product(d.taps) + 1}
+
+    def compute(self, weight: Array, bias: Array | None) -> Array:
+        """Zeros where there is no bias."""
+        flat = weight.reshape(len(weight), -1)
+        last = np.zeros(len(flat), flat.dtype) if bias is None else bias
+        return np.concatenate([flat, last[:, None]], axis=1)
+
+    def cost(self, d: Match) -> Cost:
+        """Nothing is computed."""
+        return Cost(0, 0)
+
+
 class FusedSeparable(Op, name="fused_separable", listed=False):
-    """Pointwise, depthwise and pointwise convolution, each with what follows it.
+    """A convolution, a depthwise and a pointwise one, each with what follows it.
 
     y = narrow(deepen(widen(x)) + addend)
 
-    ``widen`` may be missing; all three are `fused_conv`.
+    ``widen`` may be missing; all three are `fused_conv`, and its weights `biased_filters`.
     Source: Sandler et al. 2018, "MobileNetV2", figure 4; without ``widen`` Howard et al. 2017.
     """
 
     signature = (
-        "x: b c *size, addend?: b out *outsize, widen_weight~?: hidden c *ones, "
-        "widen_bias~?: hidden, depth_weight~: hidden 1 *kernel, depth_bias~?: hidden, "
+        "x: b c *size, addend?: b out *outsize, filters~?: hidden columns, "
+        "depth_weight~: hidden 1 *kernel, depth_bias~?: hidden, "
         "weight~: out hidden *ones, bias~?: out -> y: b out *outsize"
     )
     category = "convolution"
     initial = {
-        "widen_weight": "he_normal", "widen_bias": "zeros", "depth_weight": "he_normal",
-        "depth_bias": "zeros", "weight": "he_normal", "bias": "zeros",
+        "filters": "he_normal", "depth_weight": "he_normal", "depth_bias": "zeros",
+        "weight": "he_normal", "bias": "zeros",
     }  # fmt: skip
 
     depth: Values
@@ -53,20 +80,33 @@ class FusedSeparable(Op, name="fused_separable", listed=False):
 
     def has_slot(self, slot: str) -> bool:
         """The slots of the convolutions."""
+        if slot == "filters":
+            return self.widen is not None
         stage, _, rest = slot.rpartition("_")
-        found = {"": self.narrow, "widen": self.widen, "depth": self.depth}[stage]
-        return found is not None and (rest == "weight" or bool(found.has_slot(rest)))
+        found = {"": self.narrow, "depth": self.depth}[stage]
+        return rest == "weight" or bool(found.has_slot(rest))
 
     def derive(self, d: Match) -> dict[str, Any]:
-        """The depthwise convolution alone changes sizes."""
-        head = self.depth.head
-        return {
+        """The sizes that the convolutions give, one after the other."""
+        head, rank = self.depth.head, len(d.size)
+        found = {
             "hidden": head.out,
             "out": self.narrow.head.out,
-            "ones": (1,) * len(d.size),
-            "kernel": spread(head.kernel, len(d.size), "kernel"),
-            "outsize": window_counts(d, d.size, head.windows(len(d.size))),
+            "ones": (1,) * rank,
+            "kernel": spread(head.kernel, rank, "kernel"),
+            "outsize": window_counts(d, self.seen(d), head.windows(rank)),
         }
+        if self.widen is None:
+            return found
+        taps = product(spread(self.widen.head.kernel, rank, "kernel"))
+        return found | {"columns": d.c * taps + 1}
+
+    def seen(self, d: Match) -> tuple[Any, ...]:
+        """The sizes of the images between the first two convolutions."""
+        size = tuple(d.size)
+        if self.widen is None:
+            return size
+        return tuple(window_counts(d, size, self.widen.head.windows(len(size))))
 
     def infer(self, given: Mapping[str, Given], namer: Namer | None = None) -> Inference:
         """The types; what is added has the result's."""
@@ -78,20 +118,24 @@ class FusedSeparable(Op, name="fused_separable", listed=False):
 
     def compute(self, *arrays: Any) -> Array:
         """One after the other."""
-        x, addend, widen, widen_bias, depth, depth_bias, narrow, bias = arrays
+        x, addend, filters, depth, depth_bias, narrow, bias = arrays
         if self.widen is not None:
-            x = self.widen.compute(x, None, widen, widen_bias)
+            head = self.widen.head
+            kernel = spread(head.kernel, x.ndim - 2, "kernel")
+            weight = filters[:, :-1].reshape(len(filters), x.shape[1], *kernel)
+            x = self.widen.compute(x, None, weight, filters[:, -1] if head.bias else None)
         x = self.depth.compute(x, None, depth, depth_bias)
         y: Array = self.narrow.compute(x, addend, narrow, bias)
         return y
 
     def cost(self, d: Match) -> Cost:
         """The work of all; one operation for each element and step beside the products."""
-        seen = 0 if self.widen is None else d.b * d.hidden * product(d.size)
+        widened = d.b * d.hidden * product(self.seen(d)) if self.widen is not None else 0
         found = d.b * d.hidden * product(d.outsize)
-        macs = seen * d.c + found * (product(d.kernel) + d.out)
+        taps = 0 if self.widen is None else d.columns - 1
+        macs = widened * taps + found * (product(d.kernel) + d.out)
         given = d.b * d.out * product(d.outsize)
-        stages = (self.widen, seen), (self.depth, found), (self.narrow, given)
+        stages = (self.widen, widened), (self.depth, found), (self.narrow, given)
         further = [
             (int(stage.head.bias) + stage.steps) * elements
             for stage, elements in stages
@@ -120,25 +164,33 @@ class FusedSeparable(Op, name="fused_separable", listed=False):
 
             return convolve
 
-        layouts: dict[int, Callable[[Array], Array]] = dict(
-            zip(range(2, 7), plan.layouts(), strict=True)
-        )
+        layouts = zip(range(2, 6), plan.layouts(), strict=True)
         return Kernel(
             bound,
             (output,),
             plan.scratch,
-            layouts=layouts,
+            layouts=dict(layouts),
             algorithm="channels in turn",
             binds=True,
         )
 
     def plan(self, x: TensorType, output: TensorType, how: How) -> Separable:
         """How the sizes are cut."""
-        head, inner = self.depth.head, fixed_size(x.shape[1], "conv")
-        hidden = [replace(t, shape=(t.shape[0], head.out, *t.shape[2:])) for t in (x, output)]
-        shape = geometry(head.windows(2), head.groups, *hidden)
-        second = self.depth.curve_for("float32")
+        last, curve = self.narrow.head.out, self.depth.curve_for("float32")
         if self.widen is None:
-            return Separable(shape, None, self.narrow.head.out, (None, second), how.team)
-        curves = self.widen.curve_for("float32"), second
-        return Separable(shape, inner, self.narrow.head.out, curves, how.team)
+            return Separable(stage(self.depth, x, output), None, last, (None, curve), how.team)
+        head = self.widen.head
+        axes = zip(head.windows(2), x.shape[2:], strict=True)
+        between = replace(x, shape=(x.shape[0], head.out, *(axis.count(n) for axis, n in axes)))
+        shape = stage(self.depth, between, output)
+        widen = geometry(head.windows(2), head.groups, x, between)
+        curves = self.widen.curve_for("float32"), curve
+        return Separable(shape, widen, last, curves, how.team)
+
+
+def stage(depth: Any, x: TensorType, output: TensorType) -> Geometry:
+    """The sizes of a depthwise convolution of ``x``, in the place of the ``output`` after it."""
+    head = depth.head
+    found = replace(output, shape=(output.shape[0], head.out, *output.shape[2:]))
+    seen = replace(x, shape=(x.shape[0], head.out, *x.shape[2:]))
+    return geometry(head.windows(2), head.groups, seen, found)

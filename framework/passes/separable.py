@@ -5,13 +5,14 @@ Between these every channel is on its own, so that some channels at a time can g
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from framework.ir.graph import Graph, Node, Value
 from framework.ir.op import Op
 from framework.ops.convolution import Conv
 from framework.ops.fused import FusedConv
-from framework.ops.separable import FusedSeparable
+from framework.ops.separable import BiasedFilters, FusedSeparable
 from framework.passes.rewrite import Rewriter, only_reader, readers, with_groups
 
 
@@ -58,9 +59,28 @@ def around(
 
 
 def widens(graph: Graph, node: Node, used: dict[Value, list[str]]) -> bool:
-    """Is this a pointwise convolution with one reader, to which nothing is added?"""
+    """Is this a pointwise convolution with one reader, to which nothing is added?
+
+    Or one of windows that hold few numbers, as in the stem of a model.
+    """
     added = isinstance(node.op, FusedConv) and node.op.residual
-    return is_pointwise(node) and not added and only_reader(graph, node, used) is not None
+    if added or only_reader(graph, node, used) is None:
+        return False
+    return is_pointwise(node) or is_thin(graph, node)
+
+
+def is_thin(graph: Graph, node: Node) -> bool:
+    """Does a filter see so few numbers that copying all windows costs little?"""
+    op = convolution(node)
+    if op is None or op.groups != 1:
+        return False
+    channels = graph.type_of(graph.wires_of(node.name)["x"]).shape[1]
+    kernel = math.prod(axis.kernel for axis in op.windows(2))
+    return isinstance(channels, int) and channels * kernel < min(THIN, op.out)
+
+
+THIN = 96
+"""Numbers of a window from which other algorithms of a convolution are faster."""
 
 
 def convolution(node: Node) -> Conv | None:
@@ -98,16 +118,24 @@ def attach(rewriter: Rewriter, block: Block) -> Value:
     old = rewriter.old.wires_of
     wires = {"x": rewriter.values[old(first.name)["x"]]}
     stored: dict[str, str] = {}
-    for prefix, node in zip(("widen_", "depth_", ""), block, strict=True):
-        if node is not None:
-            given = {port: v for port, v in old(node.name).items() if port != "x"}
-            for port, value in given.items():
-                wires[port if port == "addend" else prefix + port] = rewriter.values[value]
-            stored |= {prefix + slot: name for slot, name in node.parameters.items()}
-    widen = None if block.widen is None else staged(block.widen.op)
+    for prefix, node in (("depth_", block.depth), ("", last)):
+        given = {port: v for port, v in old(node.name).items() if port != "x"}
+        for port, value in given.items():
+            wires[port if port == "addend" else prefix + port] = rewriter.values[value]
+        stored |= {prefix + slot: name for slot, name in node.parameters.items()}
+    widen = None
+    if block.widen is not None:
+        widen, wires["filters"] = staged(block.widen.op), filters(rewriter, block.widen)
     op = FusedSeparable(staged(block.depth.op), staged(last.op), widen)
     added = rewriter.add(last.name, op, wires, stored, like=last, outputs=last.outputs)
     return Value(added.name)
+
+
+def filters(rewriter: Rewriter, node: Node) -> Value:
+    """Weight and bias of a convolution as one weight."""
+    slots = {slot: rewriter.slot(node, slot) for slot in ("weight", "bias")}
+    wires = {slot: value for slot, value in slots.items() if value is not None}
+    return Value(rewriter.add(f"{node.name}.filters", BiasedFilters(), wires).name)
 
 
 def staged(op: Op) -> Op:
