@@ -39,6 +39,10 @@ LEAST_WORK = 2_000_000
 """Multiply-accumulates from which a second thread pays."""
 
 
+LEAST_WEIGHT = 1 << 22
+"""Elements of a weight from which two threads read it sooner than one, for few rows."""
+
+
 def transposed(weight: Array) -> Array:
     """[out, in] as a contiguous [in, out]: for 2 to 8 rows the product is twice as fast so."""
     return np.ascontiguousarray(weight.T)
@@ -66,7 +70,8 @@ class Product:
 
     def parts(self, team: Team) -> list[slice]:
         """Ranges of columns, one for each thread."""
-        small = self.rows < 4 or self.rows * self.inner * self.columns < LEAST_WORK
+        few = self.rows < 4 and self.inner * self.columns < LEAST_WEIGHT
+        small = few or self.rows * self.inner * self.columns < LEAST_WORK
         return shares(self.columns, 1 if small else team.threads, GRAIN)
 
     def width(self) -> int:

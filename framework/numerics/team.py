@@ -43,12 +43,19 @@ class Team:
             for number in range(count):
                 task(number)
             return
-        with GATE.limited(1):
-            done: Answers = SimpleQueue()
-            for first, errands in zip(range(1, workers), self._hired(), strict=False):
-                errands.put((task, range(first, count, workers), done))
-            mine = attempt(task, range(0, count, workers))
-            failures = [mine, *(done.get() for _ in range(1, workers))]
+        if GATE.holds(1):
+            self._share(task, count, workers)
+        else:
+            with GATE.limited(1):
+                self._share(task, count, workers)
+
+    def _share(self, task: Task, count: int, workers: int) -> None:
+        """Every ``workers``-th task for each."""
+        done: Answers = SimpleQueue()
+        for first, errands in zip(range(1, workers), self._hired(), strict=False):
+            errands.put((task, range(first, count, workers), done))
+        mine = attempt(task, range(0, count, workers))
+        failures = [mine, *(done.get() for _ in range(1, workers))]
         for failure in failures:
             if failure is not None:
                 raise failure
@@ -127,13 +134,18 @@ class Gate:
         self._own = local()
         self._before: list[int] = []
 
+    def holds(self, threads: int) -> bool:
+        """Has the calling thread seen to it that BLAS uses at most so many?"""
+        limit: int | None = getattr(self._own, "limit", None)
+        return limit is not None and limit <= threads
+
     @contextmanager
     def limited(self, threads: int) -> Iterator[None]:
         """BLAS uses at most so many threads inside."""
-        outer: int | None = getattr(self._own, "limit", None)
-        if outer is not None and outer <= threads:  # this thread has seen to it already
+        if self.holds(threads):
             yield
             return
+        outer: int | None = getattr(self._own, "limit", None)
         with self._lock:
             if not self.limits:
                 self._before = [library.num_threads for library in blas()]

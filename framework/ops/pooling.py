@@ -16,6 +16,7 @@ from framework.ir.types import TensorType, fixed_size
 from framework.numerics.convolution import widened
 from framework.numerics.pooling import avg_pool, divisors, max_pool
 from framework.numerics.pooling_tiles import Pooling
+from framework.ops.kernels import FAST, kernel_of
 from framework.ops.window import (
     AxisWindow,
     axis_windows,
@@ -202,6 +203,13 @@ class GlobalAvgPool(Op, name="global_avg_pool"):
         y: Array = widened(x).mean(axes, keepdims=self.keepdims)
         return y.astype(x.dtype, copy=False)
 
+    def prepare(self, types: Sequence[TensorType | None], how: How = PLAIN) -> Kernel | None:
+        """The sums are a product with ones, for float32 and float64."""
+        x = types[0]
+        if x is None or x.dtype not in FAST or 0 in x.shape:
+            return None
+        return kernel_of(self, types, means, algorithm="product with ones")
+
     def decompose(self, g: Any, x: Any) -> Any:
         """A reduction."""
         axes = tuple(range(2, len(g.shape(x))))
@@ -272,6 +280,14 @@ class GlobalMaxPool(Op, name="global_max_pool"):
         x = np.array([[[[1.0, 2.0], [3.0, 6.0]], [[-1.0, -2.0], [-3.0, -4.0]]]])
         yield cls(), (x,), [[6, -1]]
         yield cls(keepdims=True), (x,), [[[[6]], [[-1]]]]
+
+
+def means(x: Array, out: Array, scratch: Array) -> None:
+    """The mean over the axes from 2 on: NumPy adds up rows of some tens of numbers slowly."""
+    rows = x.reshape(x.shape[0] * x.shape[1], -1)
+    found = out.reshape(-1)
+    np.matmul(rows, np.ones(rows.shape[1], x.dtype), out=found)
+    np.divide(found, rows.shape[1], out=found)
 
 
 def pooled(d: Match, axes: tuple[AxisWindow, ...], ceil: bool) -> dict[str, Any]:
