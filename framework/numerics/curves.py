@@ -37,10 +37,14 @@ NOTHING: Array = np.empty(0)
 
 @dataclass(frozen=True)
 class Curve:
-    """``rule(x, y, spare)`` writes the function of ``x`` into ``y``; ``spare[i]`` is free."""
+    """``rule(x, y, spare)`` writes the function of ``x`` into ``y``; ``spare[i]`` is free.
+
+    ``at_once`` says that it is one pass, which need not be made block by block.
+    """
 
     rule: Rule
     spares: int = 0
+    at_once: bool = False
 
     def scratch(self, itemsize: int, elements: int = BLOCK) -> int:
         """Bytes that one thread needs beside so many elements."""
@@ -109,7 +113,7 @@ def plain(function: Callable[[Array], Any]) -> Curve:
 
 def ufunc(function: Callable[..., Any]) -> Curve:
     """One of NumPy's own functions."""
-    return Curve(lambda x, y, spare: function(x, out=y))
+    return Curve(lambda x, y, spare: function(x, out=y), at_once=True)
 
 
 # ---------------------------------------------------------------------- straight pieces
@@ -134,7 +138,7 @@ def clip(low: float | None, high: float | None) -> Curve:
         if x is not y:
             np.copyto(y, x)
 
-    return Curve(rule)
+    return Curve(rule, at_once=None not in (low, high))
 
 
 def scale(by: float, shift: float) -> Curve:

@@ -57,9 +57,12 @@ NARROW = 32
 """Channels that are taken at a time, at least: products of fewer are slower."""
 
 FEW_POSITIONS = 512
-"""Up to here threads share the channels, and products come as [positions, out], which is
-faster, and are turned when added up.  In larger images they share the rows: what rows beside
+"""Up to here threads share the channels.  In larger images they share the rows: what rows beside
 each other both see is little there."""
+
+FEW_HIDDEN = 80
+"""Channels from which the last product is faster as [positions, out] by more than it takes to
+turn it."""
 
 MORE = 1.2
 """Times the positions of an image that it may have when it is padded before it is widened."""
@@ -257,14 +260,19 @@ class Separable:
         """Bytes that one worker needs: for some channels, all their results, and their product."""
         counts = self.course(slice(0, self.highest)).counts(min(self.most, self.widest))
         found = self.highest * self.depth.y[3] * self.widest
-        product = 0 if self.by_rows else self.out * self.positions
+        product = 0 if self.direct else self.highest * self.depth.y[3] * self.out
         needs = sum(room((n,)) for n in (*counts, found, product))
-        return needs + (0 if self.together_filled else self.columns_size)
+        return needs + (0 if self.by_channels else self.columns_size)
 
     @property
-    def together_filled(self) -> bool:
-        """Do all threads read the same columns, written before they start?"""
+    def by_channels(self) -> bool:
+        """Do threads share the channels, all reading the columns that are written before?"""
         return not (self.by_rows or self.by_image)
+
+    @property
+    def direct(self) -> bool:
+        """Does the last product write the result, not [positions, out] to be turned?"""
+        return self.by_rows and self.hidden <= FEW_HIDDEN
 
     @cached_property
     def columns_size(self) -> int:
@@ -296,7 +304,7 @@ class Separable:
     @property
     def scratch(self) -> int:
         """Bytes that all workers need, the columns that they share at last."""
-        shared = self.columns_size if self.together_filled else 0
+        shared = self.columns_size if self.by_channels else 0
         return self.size * self.workers + shared
 
     # ------------------------------------------------------------------ running
@@ -305,7 +313,7 @@ class Separable:
         """The function of (x, weights, finish) that writes ``out``; views are made once."""
         shares = self.shares * self.workers if self.by_image else self.shares
         columns: Columns | None = None
-        if self.together_filled:
+        if self.by_channels:
             columns = self.columns(shares[0].rows, Bench(scratch[self.size * self.workers :]))
         parts = [
             Part(self, share, bench_of(scratch, number, self.workers, self.size), columns)
@@ -317,10 +325,7 @@ class Separable:
                 part.take(weights)
 
             def whole(image: int) -> None:
-                part = parts[image % len(parts)]
-                part.run(x[image], out, finish, image)
-                if not self.by_rows:
-                    store([part.sums], finish, out, image)
+                parts[image % len(parts)].run(x[image], out, finish, image)
 
             if self.by_image:
                 self.team.each(whole, len(out))
@@ -329,8 +334,8 @@ class Separable:
                 if columns is not None:
                     columns.fill(x[image])
                 self.share(parts, x, finish, out, image)
-                if not self.by_rows:
-                    store([part.sums for part in parts], finish, out, image)
+                if self.by_channels:
+                    store([part.sums for part in parts], finish, out, (image,))
 
         return run
 
@@ -348,7 +353,7 @@ class Separable:
 class Part:
     """What one thread does of an image, with its memory.
 
-    Channels of its own give ``sums`` [h, w, out]; rows of its own are written to the result.
+    Rows of its own are written to the result, channels of its own to ``sums`` [h, w, out].
     """
 
     def __init__(
@@ -358,13 +363,13 @@ class Part:
         self.plan = plan
         self.share = share
         count, high = length(share.channels), length(share.rows)
-        self.columns = None if plan.together_filled else plan.columns(share.rows, bench)
+        self.columns = None if plan.by_channels else plan.columns(share.rows, bench)
         used = columns if self.columns is None else self.columns
         array = np.empty((0, 0, 0), np.float32) if used is None else used.array
         self.source = Source()
         self.weights: Weights | None = None
         self.gathered = bench.take(high * width, count)
-        if not plan.by_rows:
+        if not plan.direct:
             self.sums = bench.take(high, width, plan.out)
         course, first, mark = plan.course(share.rows), share.channels.start, bench.used
         self.pieces: list[Channels] = []
@@ -382,7 +387,7 @@ class Part:
         self.calls = [call for part in self.pieces for call in part.calls(weights, self.source)]
         _, inner, width = self.narrow.shape
         self.high = height(inner, width, len(self.gathered)) if self.plan.widths[1] else 0
-        if not self.plan.by_rows:
+        if not self.plan.direct:
             sums = self.sums.reshape(len(self.gathered), -1)
             self.calls += panel_calls(self.gathered, self.narrow, sums, self.high)
 
@@ -393,11 +398,13 @@ class Part:
             self.columns.fill(x)
         for call in self.calls:
             call()
-        if self.plan.by_rows:
-            place = image, slice(None), self.share.rows
+        place = image, slice(None), self.share.rows
+        if self.plan.direct:
             sums = out[place].reshape(out.shape[1], -1).T
             multiply_panels(self.gathered, self.narrow, sums, self.high)
             finish.channels_first(out[place], place)
+        elif not self.plan.by_channels:
+            store([self.sums], finish, out, place)
 
 
 def length(part: slice) -> int:
@@ -415,14 +422,14 @@ def keeps_zero(curve: Curve | None) -> bool:
     return bool(found[0, 0] == 0)
 
 
-def store(products: Sequence[Array], finish: Finish, out: Array, image: int) -> None:
-    """Add up products [h, w, out], the first of which is overwritten, for an image of ``out``."""
+def store(products: Sequence[Array], finish: Finish, out: Array, place: tuple[Any, ...]) -> None:
+    """Add up products [h, w, out], the first of which is overwritten, for a place of ``out``."""
     sums = products[0]
     for further in products[1:]:
         np.add(sums, further, out=sums)
     finish.before(sums)
-    finish.store(sums, out, (image,))
-    finish.after(out[image])
+    finish.store(sums, out, place)
+    finish.after(out[place])
 
 
 def paneled_filters(weight: Array, width: int) -> Array:

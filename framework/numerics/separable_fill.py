@@ -71,7 +71,7 @@ class Stretch:
 
 
 class Step:
-    """``out = curve(x)`` of [rows, …, channels], block by block."""
+    """``out = curve(x)`` of [rows, …, channels], block by block if it is several passes."""
 
     def __init__(self, x: Array, curve: Curve | None, out: Array, spare: Array) -> None:
         self.calls: list[Call] = []
@@ -79,8 +79,8 @@ class Step:
             if x is not out:
                 self.calls.append(partial(np.copyto, out, x))
             return
-        rows = max(1, BLOCK // max(1, x[:1].size))
-        for first in range(0, len(x), rows):
+        rows = len(x) if curve.at_once else max(1, BLOCK // max(1, x[:1].size))
+        for first in range(0, len(x), rows or 1):
             part, target = x[first : first + rows], out[first : first + rows]
             memory = spare[: curve.spares * part.size].reshape(curve.spares, *part.shape)
             self.calls.append(partial(curve.rule, part, target, memory))
