@@ -15,6 +15,7 @@ from framework.numerics.direct import Direct
 from framework.numerics.filters import flat, rows_apart, taps_first
 from framework.numerics.geometry import Geometry
 from framework.numerics.kernel_rows import KernelRows
+from framework.numerics.row_panels import RowPanels, rows_first, suits_row_panels
 from framework.numerics.spreading import Spreading
 from framework.numerics.tiles import Curve, Finish
 from framework.numerics.unfolded import Unfolded
@@ -28,7 +29,11 @@ FEWEST_TILES = 32
 MEDIUM_POSITIONS = 56 * 56
 """Up to here, plain products of unfolded 3 x 3 windows are as fast as Winograd's, and exact."""
 
-Algorithm = Banded | Direct | KernelRows | Unfolded | Winograd
+WORTH_TRANSFORMS = 60
+"""Channels, half the harmonic mean of those before and after, from which Winograd is faster than
+panels: measured on images of 64 to 256 rows."""
+
+Algorithm = Banded | Direct | KernelRows | RowPanels | Unfolded | Winograd
 
 THIN = 96
 """Products over fewer numbers, those that a row of a kernel sees, are slower than copying all
@@ -118,12 +123,16 @@ def chosen(shape: Geometry, how: How) -> tuple[str, Algorithm, Callable[[Array],
     if shape.inner == shape.filters == 1:
         matrices = Banded(shape, team)
         return "banded matrices", matrices, partial(banded, strips=matrices.strips, windows=windows)
-    if suits_winograd(shape) and not is_medium(shape):
-        m = edge(shape, how)
+    m = edge(shape, how) if suits_winograd(shape) and not is_medium(shape) else 0
+    thin = shape.inner * windows.kernel[1] < THIN
+    panels = how.blas == 1 and not thin and suits_row_panels(shape)
+    if panels and (m == 0 or (m == 2 and transforms_cost_most(shape))):
+        return "row panels", RowPanels(shape, team), rows_first
+    if m:
         before = (windows.pads[0][0], windows.pads[1][0])
         tiles = Winograd(shape.x, shape.y, before, m, team)
         return f"winograd f{m}", tiles, partial(transformed, m=m)
-    if shape.inner * windows.kernel[1] < THIN:
+    if thin:
         return "unfolded windows", Unfolded(shape, team), flat
     return "kernel rows", KernelRows(shape, team), rows_apart
 
@@ -139,6 +148,12 @@ def suits_winograd(shape: Geometry) -> bool:
     windows = shape.windows
     plain = windows.kernel == (3, 3) and {*windows.stride, *windows.dilation} == {1}
     return plain and shape.groups == 1 and min(shape.x[1], shape.y[1]) >= FEWEST_CHANNELS
+
+
+def transforms_cost_most(shape: Geometry) -> bool:
+    """Do Winograd's transforms, of each channel, cost what they save in products of channels?"""
+    (_, inner, *_), (_, out, *_) = shape.x, shape.y
+    return inner * out < WORTH_TRANSFORMS * (inner + out)
 
 
 def is_medium(shape: Geometry) -> bool:

@@ -1,0 +1,155 @@
+"""Convolutions of wide images by one product, whose pieces BLAS multiplies where they lie.
+
+The image is laid out in [parts, rows, c, kw, columns]: for each column of the kernel shifted by
+it, and cut into parts of some columns.  What the windows of a row see in a part is then one run
+of memory, the rows of the kernel behind each other, and those of the next row begin a row later.
+So these are the `panels` of a product with all filters, and nothing is copied kh times.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+from numpy.typing import NDArray
+
+from framework.numerics.geometry import Geometry, seen
+from framework.numerics.panels import FEW, available, height
+from framework.numerics.team import Team, worth_waking
+from framework.numerics.tiles import Finish, bench_of, cut, room
+
+Array = NDArray[Any]
+
+TASK_BYTES = 4 << 20
+"""Bound of a task's shifted images."""
+
+VECTOR = 16
+"""Columns that the kernels of BLAS take at a time: parts of a multiple waste nothing."""
+
+NARROWEST = 48
+"""Columns of an image that are not a multiple: what the last vector wastes is little then."""
+
+LARGEST = 4 * FEW
+"""Elements of a panel: larger ones leave the second-level cache."""
+
+
+@dataclass(frozen=True)
+class RowPanels:
+    """A convolution; a task is an image, a group and some rows of the result."""
+
+    shape: Geometry
+    team: Team
+
+    @cached_property
+    def workers(self) -> Team:
+        """The team, or nobody else for little work."""
+        return worth_waking(self.team, math.prod(self.shape.y) * self.depth)
+
+    @property
+    def depth(self) -> int:
+        """Numbers that a filter sees."""
+        return self.shape.inner * math.prod(self.shape.windows.kernel)
+
+    @property
+    def width(self) -> int:
+        """Columns of a part; 0 where none is both wide and small enough."""
+        return part_width(self.depth, self.shape.y[3])
+
+    @cached_property
+    def tasks(self) -> list[tuple[int, int, slice]]:
+        """(image, group, rows of the result) of each task."""
+        shape = self.shape
+        row = shape.inner * shape.windows.kernel[1] * shape.windows.stride[0] * shape.y[3] * 4
+        threads = self.workers.threads if shape.groups * shape.x[0] < self.workers.threads else 1
+        rows = cut(shape.y[2], max(1, TASK_BYTES // row), threads)
+        return list(itertools.product(range(shape.x[0]), range(shape.groups), rows))
+
+    def stage(self, rows: int) -> tuple[int, ...]:
+        """Shape of the shifted images."""
+        shape, (_, right) = self.shape, self.shape.windows.kernel
+        return shape.y[3] // self.width, shape.tile(rows)[0], shape.inner, right, self.width
+
+    @cached_property
+    def size(self) -> int:
+        """Bytes that one worker needs."""
+        return room(self.stage(max(rows.stop - rows.start for *_, rows in self.tasks)))
+
+    @property
+    def scratch(self) -> int:
+        """Bytes that all workers need."""
+        return self.size * min(self.workers.threads, len(self.tasks))
+
+    def run(self, x: Array, weight: Array, finish: Finish, out: Array, scratch: Array) -> None:
+        """Convolve with a weight laid out by `rows_first`."""
+        shape = self.shape
+
+        def task(number: int) -> None:
+            image, group, rows = self.tasks[number]
+            filters = slice(group * shape.filters, (group + 1) * shape.filters)
+            inside = slice(group * shape.inner, (group + 1) * shape.inner)
+            bench = bench_of(scratch, number, self.workers.threads, self.size)
+            shifted = bench.take(*self.stage(rows.stop - rows.start))
+            self.shift(shifted, x[image, inside], shape.first(rows.start))
+            place = (image, filters, rows)
+            self.multiply(weight[filters], shifted, out[place])
+            finish.channels_first(out[place], place)
+
+        self.workers.each(task, len(self.tasks))
+
+    def shift(self, shifted: Array, image: Array, first: tuple[int, int]) -> None:
+        """Fill [parts, rows, c, kw, columns] from row and column ``first`` on, zeros outside."""
+        windows, (parts, rows, _, taps, width) = self.shape.windows, shifted.shape
+        there, found = seen(first[0], 1, rows, image.shape[1])
+        shifted[:, : there.start] = 0
+        shifted[:, there.stop :] = 0
+        step = windows.stride[1]
+        for part, tap in itertools.product(range(parts), range(taps)):
+            target = shifted[part, there, :, tap]
+            column = first[1] + tap * windows.dilation[1] + part * width * step
+            columns, picked = seen(column, step, width, image.shape[2])
+            target[..., : columns.start] = 0
+            target[..., columns.stop :] = 0
+            np.copyto(target[..., columns], image[:, found, picked].transpose(1, 0, 2))
+
+    def multiply(self, weight: Array, shifted: Array, out: Array) -> None:
+        """``out`` [filters, rows, columns] for weights [filters, kh c kw]."""
+        (count, rows, _), (parts, *_, width) = out.shape, shifted.shape
+        apart, row = shifted.strides[:2]
+        down = row * self.shape.windows.stride[0]
+        steps = (apart, down, width * shifted.itemsize, shifted.itemsize)
+        panels = as_strided(shifted, (parts, rows, self.depth, width), steps, writeable=False)
+        target = out.reshape(count, rows, parts, width).transpose(2, 1, 0, 3)
+        high = height(self.depth, width, count)
+        pieces, rest = divmod(count, high)
+        most = pieces * high
+        found = target[:, :, :most].reshape(parts, rows, pieces, high, width)
+        np.matmul(weight[:most].reshape(pieces, high, -1), panels[:, :, None], out=found)
+        if rest:
+            np.matmul(weight[most:], panels, out=target[:, :, most:])
+
+
+def rows_first(weight: Array) -> Array:
+    """[o, c, kh, kw] -> [o, kh c kw]."""
+    return np.ascontiguousarray(weight.transpose(0, 2, 1, 3).reshape(len(weight), -1))
+
+
+def part_width(depth: int, columns: int) -> int:
+    """The largest part of a row of the result that gives panels of a good size; 0 without."""
+    for count in range(1, columns + 1):
+        width = columns // count
+        if columns % count or width * depth > LARGEST:
+            continue
+        good = width % VECTOR == 0 or width >= NARROWEST
+        return width if good and height(depth, width, columns) else 0
+    return 0
+
+
+def suits_row_panels(shape: Geometry) -> bool:
+    """Are panels good for these sizes, and the rows of the kernel neighbours?"""
+    depth = shape.inner * math.prod(shape.windows.kernel)
+    return shape.windows.dilation[0] == 1 and part_width(depth, shape.y[3]) > 0 and available()
