@@ -19,7 +19,7 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from framework.numerics.geometry import Geometry, seen
-from framework.numerics.panels import FEW, available, height
+from framework.numerics.panels import FEW, STEP, available, height
 from framework.numerics.team import Team, worth_waking
 from framework.numerics.tiles import Finish, bench_of, cut, room
 
@@ -145,7 +145,7 @@ def part_width(depth: int, columns: int) -> int:
         if columns % count or width * depth > LARGEST:
             continue
         good = width % VECTOR == 0 or width >= NARROWEST
-        return width if good and height(depth, width, columns) else 0
+        return width if good and height(depth, width, STEP) else 0
     return 0
 
 
