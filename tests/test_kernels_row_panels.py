@@ -76,7 +76,7 @@ def test_any_size_agrees(
         patch.setattr(panels, "MOST", most)
         patch.setattr("framework.ops.convolving.THIN", 0)
         patch.setattr("framework.ops.convolving.lie_apart", lambda windows: False)
-        patch.setattr("framework.numerics.row_panels.worth_waking", lambda team, work: team)
+        patch.setattr("framework.numerics.by_rows.worth_waking", lambda team, work: team)
         name = check(op, convolution(op, size, inner, batch=batch), How(team=team))
         fits = part_width(inner // groups * int(np.prod(kernel)), op_width(op, size)) > 0
         assert (name == NAME) == (fits and not inner == out == groups)

@@ -9,19 +9,15 @@ the image, not nine.  With few channels the products would be thin: `unfolded` i
 from __future__ import annotations
 
 import itertools
-import math
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from framework.numerics.geometry import Geometry, seen
-from framework.numerics.team import Team, worth_waking
-from framework.numerics.tiles import Finish, bench_of, cut, room
+from framework.numerics.by_rows import ByRows
+from framework.numerics.geometry import seen
 
 Array = NDArray[Any]
 
@@ -35,37 +31,26 @@ FEW_POSITIONS = 256
 """Up to 16 x 16 windows, reading the filters is the work: threads share them, not the rows."""
 
 
-@dataclass(frozen=True)
-class KernelRows:
-    """A convolution; a task is an image, a group, some of its filters and some rows."""
-
-    shape: Geometry
-    team: Team
-
-    @cached_property
-    def workers(self) -> Team:
-        """The team, or nobody else for little work."""
-        work = math.prod(self.shape.y) * self.depth * self.shape.windows.kernel[0]
-        return worth_waking(self.team, work)
+class KernelRows(ByRows):
+    """A convolution by one product for each row of the kernel."""
 
     @property
-    def depth(self) -> int:
+    def across(self) -> int:
         """Numbers that a row of the kernel sees."""
         return self.shape.inner * self.shape.windows.kernel[1]
 
-    @cached_property
-    def tasks(self) -> list[tuple[int, int, slice, slice]]:
-        """(image, group, filters of the group, rows of the result) of each task."""
-        shape = self.shape
-        row = self.depth * shape.windows.stride[0] * shape.y[3] * 4
-        most = max(TASK_BYTES // row, -(-FEWEST_COLUMNS // shape.y[3]))
-        threads = self.workers.threads if shape.groups * shape.x[0] < self.workers.threads else 1
-        few = shape.y[2] * shape.y[3] <= FEW_POSITIONS
-        filters = cut(shape.filters, shape.filters, threads if few else 1)
-        rows = cut(shape.y[2], most, 1 if few else threads)
-        return list(itertools.product(range(shape.x[0]), range(shape.groups), filters, rows))
+    @property
+    def most(self) -> int:
+        """Rows that are taken at a time, at most."""
+        row = self.across * self.shape.windows.stride[0] * self.shape.y[3] * 4
+        return max(TASK_BYTES // row, -(-FEWEST_COLUMNS // self.shape.y[3]))
 
-    def stages(self, filters: int, rows: int) -> tuple[tuple[int, ...], ...]:
+    @property
+    def share_filters(self) -> bool:
+        """Do threads share the filters of a group, not the rows?"""
+        return self.shape.y[2] * self.shape.y[3] <= FEW_POSITIONS
+
+    def stages(self, filters: int, rows: int) -> Sequence[tuple[int, ...]]:
         """Shapes of the shifted images, and of a further product."""
         shape, columns = self.shape, rows * self.shape.y[3]
         high, step = shape.windows.kernel[0], shape.windows.stride[0]
@@ -75,38 +60,14 @@ class KernelRows:
             (filters, columns) if high > 1 else (0,),
         )
 
-    @cached_property
-    def size(self) -> int:
-        """Bytes that one worker needs."""
-        filters = max(part.stop - part.start for _, _, part, _ in self.tasks)
-        rows = max(part.stop - part.start for *_, part in self.tasks)
-        return sum(map(room, self.stages(filters, rows)))
-
-    @property
-    def scratch(self) -> int:
-        """Bytes that all workers need."""
-        return self.size * min(self.workers.threads, len(self.tasks))
-
-    def run(self, x: Array, weight: Array, finish: Finish, out: Array, scratch: Array) -> None:
-        """Convolve with a weight laid out by `filters.rows_apart`."""
-        shape = self.shape
-
-        def task(number: int) -> None:
-            image, group, some, rows = self.tasks[number]
-            filters = slice(group * shape.filters + some.start, group * shape.filters + some.stop)
-            inside = slice(group * shape.inner, (group + 1) * shape.inner)
-            stages = self.stages(some.stop - some.start, rows.stop - rows.start)
-            bench = bench_of(scratch, number, self.workers.threads, self.size)
-            shifted = bench.take(*stages[0])
-            self.shift(shifted, x[image, inside], shape.first(rows.start))
-            place = (image, filters, rows)
-            target = out[place].reshape(some.stop - some.start, -1)
-            ranges = self.ranges(shifted, rows.stop - rows.start)
-            add_products(weight[:, filters], ranges, target, bench.take(*stages[1]))
-            finish.sums(out[place], place)
-            finish.after_sums(target)
-
-        self.workers.each(task, len(self.tasks))
+    def convolve(
+        self, x: Array, weight: Array, out: Array, row: int, arrays: Sequence[Array]
+    ) -> None:
+        """With a weight laid out by `filters.rows_apart`."""
+        shifted, further = arrays
+        self.shift(shifted, x, self.shape.first(row))
+        ranges = self.ranges(shifted, out.shape[1])
+        add_products(weight, ranges, out.reshape(len(out), -1), further)
 
     def shift(self, shifted: Array, image: Array, first: tuple[int, int]) -> None:
         """Fill [c, kw, step, rows, columns] from row and column ``first`` on, zeros outside.
@@ -133,7 +94,7 @@ class KernelRows:
             start, phase = divmod(tap * windows.dilation[0], windows.stride[0])
             first = shifted[:, :, phase, start:]
             steps = (shifted.strides[1], shifted.itemsize)
-            yield as_strided(first, (self.depth, rows * columns), steps, writeable=False)
+            yield as_strided(first, (self.across, rows * columns), steps, writeable=False)
 
 
 def sizes(part: Array, image: Array, axis: int) -> tuple[int, int]:

@@ -10,18 +10,16 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
+from framework.numerics.by_rows import ByRows
 from framework.numerics.geometry import Geometry, seen
 from framework.numerics.panels import FEW, STEP, available, height
-from framework.numerics.team import Team, worth_waking
-from framework.numerics.tiles import Finish, bench_of, cut, room
 
 Array = NDArray[Any]
 
@@ -38,68 +36,33 @@ LARGEST = 4 * FEW
 """Elements of a panel: larger ones leave the second-level cache."""
 
 
-@dataclass(frozen=True)
-class RowPanels:
-    """A convolution; a task is an image, a group and some rows of the result."""
-
-    shape: Geometry
-    team: Team
-
-    @cached_property
-    def workers(self) -> Team:
-        """The team, or nobody else for little work."""
-        return worth_waking(self.team, math.prod(self.shape.y) * self.depth)
-
-    @property
-    def depth(self) -> int:
-        """Numbers that a filter sees."""
-        return self.shape.inner * math.prod(self.shape.windows.kernel)
+class RowPanels(ByRows):
+    """A convolution by one product of all filters with panels."""
 
     @property
     def width(self) -> int:
-        """Columns of a part; 0 where none is both wide and small enough."""
+        """Columns of a part."""
         return part_width(self.depth, self.shape.y[3])
 
-    @cached_property
-    def tasks(self) -> list[tuple[int, int, slice]]:
-        """(image, group, rows of the result) of each task."""
-        shape = self.shape
-        row = shape.inner * shape.windows.kernel[1] * shape.windows.stride[0] * shape.y[3] * 4
-        threads = self.workers.threads if shape.groups * shape.x[0] < self.workers.threads else 1
-        rows = cut(shape.y[2], max(1, TASK_BYTES // row), threads)
-        return list(itertools.product(range(shape.x[0]), range(shape.groups), rows))
+    @property
+    def most(self) -> int:
+        """Rows that are taken at a time, at most."""
+        (_, right), (down, _) = self.shape.windows.kernel, self.shape.windows.stride
+        return max(1, TASK_BYTES // (self.shape.inner * right * down * self.shape.y[3] * 4))
 
-    def stage(self, rows: int) -> tuple[int, ...]:
+    def stages(self, filters: int, rows: int) -> Sequence[tuple[int, ...]]:
         """Shape of the shifted images."""
         shape, (_, right) = self.shape, self.shape.windows.kernel
-        return shape.y[3] // self.width, shape.tile(rows)[0], shape.inner, right, self.width
+        parts = shape.y[3] // self.width
+        return [(parts, shape.tile(rows)[0], shape.inner, right, self.width)]
 
-    @cached_property
-    def size(self) -> int:
-        """Bytes that one worker needs."""
-        return room(self.stage(max(rows.stop - rows.start for *_, rows in self.tasks)))
-
-    @property
-    def scratch(self) -> int:
-        """Bytes that all workers need."""
-        return self.size * min(self.workers.threads, len(self.tasks))
-
-    def run(self, x: Array, weight: Array, finish: Finish, out: Array, scratch: Array) -> None:
-        """Convolve with a weight laid out by `rows_first`."""
-        shape = self.shape
-
-        def task(number: int) -> None:
-            image, group, rows = self.tasks[number]
-            filters = slice(group * shape.filters, (group + 1) * shape.filters)
-            inside = slice(group * shape.inner, (group + 1) * shape.inner)
-            bench = bench_of(scratch, number, self.workers.threads, self.size)
-            shifted = bench.take(*self.stage(rows.stop - rows.start))
-            self.shift(shifted, x[image, inside], shape.first(rows.start))
-            place = (image, filters, rows)
-            self.multiply(weight[filters], shifted, out[place])
-            finish.channels_first(out[place], place)
-
-        self.workers.each(task, len(self.tasks))
+    def convolve(
+        self, x: Array, weight: Array, out: Array, row: int, arrays: Sequence[Array]
+    ) -> None:
+        """With a weight laid out by `rows_first`."""
+        (shifted,) = arrays
+        self.shift(shifted, x, self.shape.first(row))
+        self.multiply(weight, shifted, out)
 
     def shift(self, shifted: Array, image: Array, first: tuple[int, int]) -> None:
         """Fill [parts, rows, c, kw, columns] from row and column ``first`` on, zeros outside."""

@@ -2,7 +2,8 @@
 
 Between the two pointwise ones every channel is on its own.  So a few go all the way while they
 are near: widened by a product, padded, convolved; what all of them add to the result is one more
-product.  A thread has channels of its own, and waits for the others once a block.
+product.  A thread has rows or channels of its own (`separable_work`), and waits for the others
+once a block.  All views of the memory are made once: a run is a list of calls.
 
 Channels lie innermost meanwhile, which costs the products nothing.  A tap of the depthwise
 filter is a multiply-add of long runs then, where `np.einsum` is faster than a product and a sum
@@ -18,18 +19,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from operator import is_not
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from framework.numerics.curves import Curve
 from framework.numerics.filters import flat
-from framework.numerics.geometry import Geometry
 from framework.numerics.panels import height, multiply_panels, panel_calls, paneled, width_for
 from framework.numerics.separable_fill import Columns, Stretch
 from framework.numerics.separable_rows import Channels, Course, Source, Way, Weights
-from framework.numerics.team import Team
+from framework.numerics.separable_work import Share, Work, length
 from framework.numerics.tiles import Bench, Finish, bench_of, cut, room
 from framework.numerics.windows import Windows
 
@@ -37,13 +37,6 @@ Array = NDArray[Any]
 Bound = Callable[[Array, Weights, Finish], None]
 Pieces = tuple[tuple[int, int], ...]
 """First channel and end of each piece."""
-
-
-class Share(NamedTuple):
-    """What a thread does of an image: some channels, or some rows of the result."""
-
-    channels: slice
-    rows: slice
 
 
 TILE = 1 << 19
@@ -56,10 +49,6 @@ ROWS = 8
 NARROW = 32
 """Channels that are taken at a time, at least: products of fewer are slower."""
 
-FEW_POSITIONS = 512
-"""Up to here threads share the channels.  In larger images they share the rows: what rows beside
-each other both see is little there."""
-
 FEW_HIDDEN = 80
 """Channels from which the last product is faster as [positions, out] by more than it takes to
 turn it."""
@@ -70,118 +59,15 @@ MORE = 1.2
 RUN = 2048
 """About how many elements a tap multiplies in one stretch."""
 
-LANES = 16
-"""Threads take multiples of so many channels, if there are enough: whole vectors."""
-
-PRODUCT, TAP, PASS = 1 / 45, 1 / 6, 0.5
-"""Nanoseconds of a multiply-accumulate in a product and in a tap, and of what else is done to an
-element: measured, on one thread."""
-
-WAKE = 40_000.0
-"""Nanoseconds until another thread works, and until its end is noticed: who wakes it meanwhile
-has more channels to do, and does not wait in the end."""
-
-FARTHER = 0.95
-"""Work of another thread in the time of the first one, whose cache holds the image."""
-
-LEAST = 300_000.0
-"""Nanoseconds of work that are worth sharing."""
-
 
 @dataclass(frozen=True)
-class Separable:
-    """x [b, c, h, w] -> [b, out, *size], by way of the images of ``depth``.
+class Separable(Work):
+    """x [b, c, h, w] -> [b, out, *size]; ``curves`` follow the first two convolutions.
 
-    ``widen`` is the convolution before it, None where there is none; ``curves`` follow these
-    two.  Weights are laid out as `layouts` say.
+    Weights are laid out as `layouts` say.
     """
 
-    depth: Geometry
-    widen: Geometry | None
-    out: int
-    curves: tuple[Curve | None, Curve | None]
-    team: Team
-
-    # ------------------------------------------------------------------ who does what
-
-    @property
-    def hidden(self) -> int:
-        """Channels between the products."""
-        return self.depth.x[1]
-
-    @property
-    def inner(self) -> int:
-        """What the convolution that widens multiplies for a result, its bias too; 0 without."""
-        if self.widen is None:
-            return 0
-        return self.widen.x[1] * math.prod(self.widen.windows.kernel) + 1
-
-    @property
-    def positions(self) -> int:
-        """Positions of the result."""
-        return math.prod(self.depth.y[2:])
-
-    @cached_property
-    def work(self) -> float:
-        """About how many nanoseconds one image takes on one thread."""
-        seen = math.prod(self.depth.x[1:])
-        found = self.hidden * self.positions
-        products = found * self.out + seen * self.inner
-        passes = found + seen * (1 if self.widen is None else 2)
-        tapped = found * math.prod(self.depth.windows.kernel)
-        return PRODUCT * products + TAP * tapped + PASS * passes
-
-    @property
-    def by_rows(self) -> bool:
-        """Do threads share the rows of an image, not its channels?"""
-        return self.positions > FEW_POSITIONS
-
-    @cached_property
-    def by_image(self) -> bool:
-        """Does one thread do a whole image?"""
-        shared = self.depth.y[2] if self.by_rows else self.hidden // self.lanes
-        few = self.work < LEAST or shared < 2
-        return few or self.depth.x[0] >= self.team.threads
-
-    @property
-    def lanes(self) -> int:
-        """What the channels of a thread are a multiple of."""
-        return math.gcd(LANES, self.hidden)
-
-    @cached_property
-    def shares(self) -> list[Share]:
-        """What each thread does of an image that they share; the first does more."""
-        channels, rows = slice(0, self.hidden), slice(0, self.depth.y[2])
-        if self.by_image:
-            return [Share(channels, rows)]
-        if self.by_rows:
-            return [Share(channels, some) for some in self.split(rows.stop, 1)]
-        return [Share(some, rows) for some in self.split(channels.stop, self.lanes)]
-
-    def split(self, count: int, lanes: int) -> list[slice]:
-        """Ranges of so many rows or channels, one for each thread."""
-        threads = min(self.team.threads, count // lanes)
-        share = count * FARTHER * (self.work - WAKE) / self.work / threads
-        most = count // threads // lanes
-        each = max(lanes, min(round(share / lanes), most) * lanes)
-        starts = [0, *(count - each * left for left in range(threads - 1, 0, -1))]
-        ends = [*starts[1:], count]
-        return [slice(a, b) for a, b in zip(starts, ends, strict=True) if a < b]
-
-    @cached_property
-    def workers(self) -> int:
-        """Threads that need memory of their own."""
-        return min(self.team.threads, self.depth.x[0]) if self.by_image else len(self.shares)
-
-    @property
-    def widest(self) -> int:
-        """Channels of the largest share."""
-        return max(length(share.channels) for share in self.shares)
-
-    @property
-    def highest(self) -> int:
-        """Rows of the largest share."""
-        return max(length(share.rows) for share in self.shares)
+    curves: tuple[Curve | None, Curve | None] = (None, None)
 
     @cached_property
     def most(self) -> int:
@@ -263,11 +149,6 @@ class Separable:
         product = 0 if self.direct else self.highest * self.depth.y[3] * self.out
         needs = sum(room((n,)) for n in (*counts, found, product))
         return needs + (0 if self.by_channels else self.columns_size)
-
-    @property
-    def by_channels(self) -> bool:
-        """Do threads share the channels, all reading the columns that are written before?"""
-        return not (self.by_rows or self.by_image)
 
     @property
     def direct(self) -> bool:
@@ -405,12 +286,6 @@ class Part:
             finish.channels_first(out[place], place)
         elif not self.plan.by_channels:
             store([self.sums], finish, out, place)
-
-
-def length(part: slice) -> int:
-    """How many things a range has."""
-    count: int = part.stop - part.start
-    return count
 
 
 def keeps_zero(curve: Curve | None) -> bool:

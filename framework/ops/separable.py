@@ -178,14 +178,14 @@ class FusedSeparable(Op, name="fused_separable", listed=False):
         """How the sizes are cut."""
         last, curve = self.narrow.head.out, self.depth.curve_for("float32")
         if self.widen is None:
-            return Separable(stage(self.depth, x, output), None, last, (None, curve), how.team)
+            return Separable(stage(self.depth, x, output), None, last, how.team, (None, curve))
         head = self.widen.head
         axes = zip(head.windows(2), x.shape[2:], strict=True)
         between = replace(x, shape=(x.shape[0], head.out, *(axis.count(n) for axis, n in axes)))
         shape = stage(self.depth, between, output)
         widen = geometry(head.windows(2), head.groups, x, between)
         curves = self.widen.curve_for("float32"), curve
-        return Separable(shape, widen, last, curves, how.team)
+        return Separable(shape, widen, last, how.team, curves)
 
 
 def stage(depth: Any, x: TensorType, output: TensorType) -> Geometry:
