@@ -1,8 +1,9 @@
 """Products in pieces so small that BLAS multiplies them where they lie.
 
 BLAS copies what it multiplies into an order of its own, which pays for large matrices.  For
-processors with AVX-512 OpenBLAS leaves that out up to `MOST` multiply-adds: measured, 197 x 768
-by 768 x 768 takes 13 % less time in such pieces than at once.  The pieces are one call of NumPy.
+processors with AVX-512 OpenBLAS (0.3.18 and later, pull request 3335) leaves that out up to
+`MOST` multiply-adds: measured, 197 x 768 by 768 x 768 takes 13 % less time in such pieces than
+at once.  The pieces are one call of NumPy.
 
 A weight [inner, columns] is laid out in panels [count, inner, width], so that the rows of a
 panel are neighbours in memory.
@@ -23,7 +24,7 @@ Array = NDArray[Any]
 Call = Callable[[], object]
 
 MOST = 1_000_000
-"""Multiply-adds of a piece at most: the bound in OpenBLAS, interface/gemm.c."""
+"""Multiply-adds of a piece at most: the bound of these kernels."""
 
 CORES = ("SkylakeX", "Cooperlake", "SapphireRapids")
 """What OpenBLAS calls the processors for which it has such kernels."""
