@@ -28,7 +28,7 @@ from framework.numerics.curves import Curve
 from framework.numerics.filters import flat
 from framework.numerics.panels import height, multiply_panels, panel_calls, paneled, width_for
 from framework.numerics.separable_fill import Columns, Stretch
-from framework.numerics.separable_rows import Channels, Course, Source, Way, Weights
+from framework.numerics.separable_rows import NOTHING, Channels, Course, Source, Way, Weights
 from framework.numerics.separable_work import Share, Work, length
 from framework.numerics.tiles import Bench, Finish, bench_of, cut, room
 from framework.numerics.windows import Windows
@@ -246,7 +246,7 @@ class Part:
         count, high = length(share.channels), length(share.rows)
         self.columns = None if plan.by_channels else plan.columns(share.rows, bench)
         used = columns if self.columns is None else self.columns
-        array = np.empty((0, 0, 0), np.float32) if used is None else used.array
+        array = NOTHING if used is None else used.array
         self.source = Source()
         self.weights: Weights | None = None
         self.gathered = bench.take(high * width, count)
@@ -279,6 +279,7 @@ class Part:
             self.columns.fill(x)
         for call in self.calls:
             call()
+        self.source.x = NOTHING  # a run keeps nothing of its input
         place = image, slice(None), self.share.rows
         if self.plan.direct:
             sums = out[place].reshape(out.shape[1], -1).T

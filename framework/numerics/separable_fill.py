@@ -1,8 +1,8 @@
 """How the padded rows of a depthwise convolution come about, with the channels innermost.
 
 The image may be turned as it is; widened by a product and then padded; or padded first, where
-that is less work: the product of zeros is zero, and a row of ones beside the channels carries
-the bias to the positions of the image alone.
+that is less work: the product of zeros is zero, unless a weight is not finite, and a row of ones
+beside the channels carries the bias to the positions of the image alone.
 """
 
 from __future__ import annotations

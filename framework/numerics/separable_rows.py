@@ -184,11 +184,14 @@ class Channels:
         return calls
 
 
+NOTHING = np.empty((1, 0, 0), np.float32)
+
+
 class Source:
     """The image of a run, for calls that were made before it."""
 
     def __init__(self) -> None:
-        self.x: Array = np.empty((0, 0, 0), np.float32)
+        self.x: Array = NOTHING
 
     def give(self, run: Callable[[Array], None]) -> None:
         """Call with the image."""
@@ -197,7 +200,7 @@ class Source:
 
 def given(weight: Array | None) -> Array:
     """A weight; one that is missing has no elements."""
-    return np.empty((1, 0, 0), np.float32) if weight is None else weight
+    return NOTHING if weight is None else weight
 
 
 def times(part: slice, count: int) -> slice:
