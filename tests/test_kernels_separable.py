@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import replace
 from itertools import product
 
@@ -306,6 +307,21 @@ def test_the_order_of_threads_does_not_matter(threads):
     first = run(kernel, arrays)
     for _ in range(5):
         np.testing.assert_array_equal(run(kernel, arrays), first)
+
+
+@pytest.mark.parametrize("widens", [True, False])
+def test_an_input_is_not_kept(widens):
+    op = block(20, 7, 3, 1, 1, widens)
+    x, *stored = arrays_for(op, (1, 20, 12, 12))
+    kernel = prepared(op, [x, *stored], How())
+    laid = [kernel.layouts.get(i, np.asarray)(a) if a is not None else None
+            for i, a in enumerate([x, *stored])]  # fmt: skip
+    out = np.empty(kernel.outputs[0].shape, "float32")
+    bound = kernel.bound((out,), np.empty(kernel.scratch, np.uint8))
+    bound(*laid)
+    seen = weakref.ref(x)
+    del x, laid
+    assert seen() is None
 
 
 def test_precision_changes_nothing():
