@@ -383,8 +383,8 @@ def test_a_limit_holds_in_any_thread_of_a_program(two_threads):  # noqa: F811
     assert numbers() == two_threads
 
 
-@pytest.mark.parametrize("first", ["holder", "caller"])
-def test_the_last_thread_to_leave_lifts_a_limit(first, two_threads):  # noqa: F811
+def limiting_thread():
+    """A thread that limits BLAS once started: when it does, and what lets it end."""
     inside, leave = threading.Event(), threading.Event()
 
     def hold():
@@ -392,7 +392,12 @@ def test_the_last_thread_to_leave_lifts_a_limit(first, two_threads):  # noqa: F8
             inside.set()
             leave.wait(PATIENCE)
 
-    holder = threading.Thread(target=hold)
+    return threading.Thread(target=hold), inside, leave
+
+
+@pytest.mark.parametrize("first", ["holder", "caller"])
+def test_the_last_thread_to_leave_lifts_a_limit(first, two_threads):  # noqa: F811
+    holder, inside, leave = limiting_thread()
     try:
         with limit_blas(1):
             holder.start()
@@ -412,14 +417,7 @@ def test_the_last_thread_to_leave_lifts_a_limit(first, two_threads):  # noqa: F8
 
 
 def test_the_least_limit_of_all_threads_holds(two_threads):  # noqa: F811
-    inside, leave = threading.Event(), threading.Event()
-
-    def hold():
-        with limit_blas(1):
-            inside.set()
-            leave.wait(PATIENCE)
-
-    holder = threading.Thread(target=hold)
+    holder, inside, leave = limiting_thread()
     holder.start()
     try:
         assert inside.wait(PATIENCE)

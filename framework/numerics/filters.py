@@ -15,14 +15,14 @@ def flat(weight: Array) -> Array:
     return np.ascontiguousarray(weight.reshape(len(weight), -1))
 
 
-def across(weight: Array) -> Array:
-    """[o, c, 1, 1] -> [c, o]."""
-    return np.ascontiguousarray(flat(weight).T)
-
-
 def taps_first(weight: Array) -> Array:
     """[c, o, kh, kw] of a transposed convolution -> [kh kw o, c]."""
     return np.ascontiguousarray(weight.transpose(2, 3, 1, 0).reshape(-1, len(weight)))
+
+
+def rows_first(weight: Array) -> Array:
+    """[o, c, kh, kw] -> [o, kh c kw]."""
+    return np.ascontiguousarray(weight.transpose(0, 2, 1, 3).reshape(len(weight), -1))
 
 
 def rows_apart(weight: Array) -> Array:

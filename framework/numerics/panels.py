@@ -43,12 +43,7 @@ so many, unless one piece has all."""
 @cache
 def available() -> bool:
     """Has BLAS kernels for small matrices on this machine?"""
-    return any(library.architecture in CORES for library in blas() if is_openblas(library))
-
-
-def is_openblas(library: Any) -> bool:
-    """Is this OpenBLAS, which says for what processor it was chosen?"""
-    return bool(library.internal_api == "openblas")
+    return any(getattr(library, "architecture", None) in CORES for library in blas())
 
 
 def height(inner: int, width: int, rows: int) -> int:
@@ -102,14 +97,18 @@ def multiply_panels(x: Array, panels: Array, out: Array, rows: int) -> None:
 def panel_calls(x: Array, panels: Array, out: Array, rows: int) -> list[Call]:
     """The calls of `multiply_panels` on this memory."""
     count, _, width = panels.shape
-    target = out.reshape(len(out), count, width).transpose(1, 0, 2)
+    return piece_calls(x, panels, out.reshape(len(out), count, width).transpose(1, 0, 2), rows)
+
+
+def piece_calls(x: Array, panels: Array, out: Array, rows: int) -> list[Call]:
+    """The calls for panels [*lead, inner, width] and ``out`` [*lead, len(x), width]."""
     if not rows or len(x) <= rows:
-        return [partial(np.matmul, x, panels, out=target)]
+        return [partial(np.matmul, x, panels, out=out)]
     pieces, rest = divmod(len(x), rows)
     most = pieces * rows
-    parts = target[:, :most].reshape(count, pieces, rows, width)
     found = x[:most].reshape(pieces, rows, x.shape[1])
-    calls: list[Call] = [partial(np.matmul, found, panels[:, None], out=parts)]
+    parts = out[..., :most, :].reshape(*out.shape[:-2], pieces, rows, out.shape[-1])
+    calls: list[Call] = [partial(np.matmul, found, panels[..., None, :, :], out=parts)]
     if rest:
-        calls.append(partial(np.matmul, x[most:], panels, out=target[:, most:]))
+        calls.append(partial(np.matmul, x[most:], panels, out=out[..., most:, :]))
     return calls

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from framework.numerics.by_rows import ByRows
 from framework.numerics.geometry import Geometry, seen
-from framework.numerics.panels import FEW, STEP, available, height
+from framework.numerics.panels import FEW, STEP, available, height, piece_calls
 
 Array = NDArray[Any]
 
@@ -59,7 +59,7 @@ class RowPanels(ByRows):
     def convolve(
         self, x: Array, weight: Array, out: Array, row: int, arrays: Sequence[Array]
     ) -> None:
-        """With a weight laid out by `rows_first`."""
+        """With a weight laid out by `filters.rows_first`."""
         (shifted,) = arrays
         self.shift(shifted, x, self.shape.first(row))
         self.multiply(weight, shifted, out)
@@ -87,18 +87,8 @@ class RowPanels(ByRows):
         steps = (apart, down, width * shifted.itemsize, shifted.itemsize)
         panels = as_strided(shifted, (parts, rows, self.depth, width), steps, writeable=False)
         target = out.reshape(count, rows, parts, width).transpose(2, 1, 0, 3)
-        high = height(self.depth, width, count)
-        pieces, rest = divmod(count, high)
-        most = pieces * high
-        found = target[:, :, :most].reshape(parts, rows, pieces, high, width)
-        np.matmul(weight[:most].reshape(pieces, high, -1), panels[:, :, None], out=found)
-        if rest:
-            np.matmul(weight[most:], panels, out=target[:, :, most:])
-
-
-def rows_first(weight: Array) -> Array:
-    """[o, c, kh, kw] -> [o, kh c kw]."""
-    return np.ascontiguousarray(weight.transpose(0, 2, 1, 3).reshape(len(weight), -1))
+        for call in piece_calls(weight, panels, target, height(self.depth, width, count)):
+            call()
 
 
 def part_width(depth: int, columns: int) -> int:

@@ -38,7 +38,6 @@ Bound = Callable[[Array, Weights, Finish], None]
 Pieces = tuple[tuple[int, int], ...]
 """First channel and end of each piece."""
 
-
 TILE = 1 << 19
 """Elements of the padded rows with the channels that are taken at a time: smaller ones would
 stay in a second-level cache, but threads that make short calls wait for each other."""
@@ -50,8 +49,8 @@ NARROW = 32
 """Channels that are taken at a time, at least: products of fewer are slower."""
 
 FEW_HIDDEN = 80
-"""Channels from which the last product is faster as [positions, out] by more than it takes to
-turn it."""
+"""Up to here the last product writes the result; with more channels it is faster as
+[positions, out], by more than it takes to turn it."""
 
 MORE = 1.2
 """Times the positions of an image that it may have when it is padded before it is widened."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property, partial
+from itertools import accumulate
 from math import prod
 from typing import Any
 
@@ -69,21 +70,26 @@ class Stretch:
             found.append((first, start, max(0, min(inside, count - start))))
         return found
 
+    @property
+    def sorted(self) -> list[slice]:
+        """Where the columns of the image with each remainder lie if these are put together."""
+        step, width = self.beside[0], self.depth.x[3]
+        counts = [len(range(first, width, step)) for first, *_ in self.columns]
+        ends = list(accumulate(counts))
+        return [slice(end - count, end) for count, end in zip(counts, ends, strict=True)]
 
-class Step:
+
+def curve_calls(x: Array, curve: Curve | None, out: Array, spare: Array) -> list[Call]:
     """``out = curve(x)`` of [rows, …, channels], block by block if it is several passes."""
-
-    def __init__(self, x: Array, curve: Curve | None, out: Array, spare: Array) -> None:
-        self.calls: list[Call] = []
-        if curve is None:
-            if x is not out:
-                self.calls.append(partial(np.copyto, out, x))
-            return
-        rows = len(x) if curve.at_once else max(1, BLOCK // max(1, x[:1].size))
-        for first in range(0, len(x), rows or 1):
-            part, target = x[first : first + rows], out[first : first + rows]
-            memory = spare[: curve.spares * part.size].reshape(curve.spares, *part.shape)
-            self.calls.append(partial(curve.rule, part, target, memory))
+    if curve is None:
+        return [] if x is out else [partial(np.copyto, out, x)]
+    rows = len(x) if curve.at_once else max(1, BLOCK // max(1, x[:1].size))
+    calls: list[Call] = []
+    for first in range(0, len(x), rows or 1):
+        part, target = x[first : first + rows], out[first : first + rows]
+        memory = spare[: curve.spares * part.size].reshape(curve.spares, *part.shape)
+        calls.append(partial(curve.rule, part, target, memory))
+    return calls
 
 
 @dataclass(frozen=True)
@@ -151,17 +157,15 @@ class Columns:
             self.zeros, targets = place.outside + place.edges, place.targets
             self.rows = place.image
         else:
-            self.array, self.zeros, targets = bench.take(depth, rows, widen.y[3]), [], []
+            self.array, self.zeros = bench.take(depth, rows, widen.y[3]), []
             self.rows = slice(first, first + rows)
-            turned, at = self.array.transpose(1, 2, 0), 0
-            for begin, *_ in stretch.columns:
-                count = len(range(begin, widen.y[3], self.step))
-                targets.append((begin, turned[:, at : at + count]))
-                at += count
+            turned = self.array.transpose(1, 2, 0)
+            places = zip(stretch.columns, stretch.sorted, strict=True)
+            targets = [(begin, turned[:, place]) for (begin, *_), place in places]
         self.ones = [target[..., -1] for _, target in targets]
         self.targets = [(begin, self._unfolded(target[..., :-1])) for begin, target in targets]
         self.image = bench.take(*self.margin(widen, self.rows.stop - self.rows.start))
-        self.sources = [self._windows(*target) for target in self.targets]
+        self.sources = [] if is_pointwise(widen) else [self._windows(*t) for t in self.targets]
 
     @staticmethod
     def margin(widen: Geometry, rows: int) -> tuple[int, ...]:
@@ -243,12 +247,10 @@ class Widened:
         self.found = columns[:, image].reshape(len(columns), -1).T
         widened = memory[: len(self.found) * some].reshape(-1, across, some)
         self.product = widened.reshape(-1, some)
-        self.steps: list[Step] = []
-        at = 0
-        for begin, target in place.targets:
-            part = widened[:, at : at + target.shape[1]]
-            self.steps.append(Step(part, curve, target, spare))
-            at += len(range(begin, across, place.stretch.beside[0]))
+        self.after: list[Call] = []
+        for (_, target), spot in zip(place.targets, place.stretch.sorted, strict=True):
+            part = widened[:, spot][:, : target.shape[1]]
+            self.after += curve_calls(part, curve, target, spare)
 
 
 class Padded:
@@ -262,11 +264,10 @@ class Padded:
         found = columns[:, start : start + len(place.fresh)]
         self.found = found.reshape(len(columns), -1).T
         self.product = place.fresh.reshape(-1, place.fresh.shape[3])
-        self.steps = [Step(place.fresh, curve, place.fresh, spare)]
+        self.after = curve_calls(place.fresh, curve, place.fresh, spare)
 
 
 def widening(fill: Widened | Padded, panels: Array, width: int) -> list[Call]:
     """The calls that write these rows; ``width`` is 0 where the weight is not cut."""
     rows = height(panels.shape[1], panels.shape[2], len(fill.found)) if width else 0
-    calls = panel_calls(fill.found, panels, fill.product, rows)
-    return calls + [call for step in fill.steps for call in step.calls]
+    return panel_calls(fill.found, panels, fill.product, rows) + fill.after

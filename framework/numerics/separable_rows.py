@@ -17,10 +17,10 @@ from framework.numerics.panels import Call
 from framework.numerics.separable_fill import (
     Padded,
     Place,
-    Step,
     Stretch,
     Turned,
     Widened,
+    curve_calls,
     widening,
 )
 from framework.numerics.tiles import Bench
@@ -105,7 +105,7 @@ class Rows:
             found = channels.convolved[: len(target)]
         self.found = found.reshape(*shape[:2], run)
         self.results = found.reshape(count, -1)
-        self.last = Step(found, course.curves[1], target, channels.spare)
+        self.last = curve_calls(found, course.curves[1], target, channels.spare)
 
     def before(self) -> list[Call]:
         """The calls that see to the rows and columns that nothing is computed for."""
@@ -118,7 +118,7 @@ class Rows:
         calls: list[Call] = [tapped]
         if bias is not None:
             calls.append(partial(np.add, self.results, bias, out=self.results))
-        return calls + self.last.calls
+        return calls + self.last
 
 
 class Channels:

@@ -31,7 +31,7 @@ element: measured, on one thread."""
 
 WAKE = 40_000.0
 """Nanoseconds until another thread works, and until its end is noticed: who wakes it meanwhile
-has more channels to do, and does not wait in the end."""
+has more to do, and does not wait in the end."""
 
 FARTHER = 0.95
 """Work of another thread in the time of the first one, whose cache holds the image."""

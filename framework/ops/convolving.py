@@ -12,10 +12,10 @@ from framework.ir.op import Array
 from framework.ir.types import TensorType, fixed_size
 from framework.numerics.banded import Banded, banded
 from framework.numerics.direct import Direct
-from framework.numerics.filters import flat, rows_apart, taps_first
+from framework.numerics.filters import flat, rows_apart, rows_first, taps_first
 from framework.numerics.geometry import Geometry
 from framework.numerics.kernel_rows import KernelRows
-from framework.numerics.row_panels import RowPanels, rows_first, suits_row_panels
+from framework.numerics.row_panels import RowPanels, suits_row_panels
 from framework.numerics.spreading import Spreading
 from framework.numerics.tiles import Curve, Finish
 from framework.numerics.unfolded import Unfolded

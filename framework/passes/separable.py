@@ -80,7 +80,8 @@ def is_thin(graph: Graph, node: Node) -> bool:
 
 
 THIN = 96
-"""Numbers of a window from which other algorithms of a convolution are faster."""
+"""Numbers of a window from which a convolution stays apart, as it does with fewer filters: copying
+all windows would no longer be little beside the product."""
 
 
 def convolution(node: Node) -> Conv | None:
