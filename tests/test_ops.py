@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from dataclasses import astuple
 
 import numpy as np
 import pytest
@@ -69,6 +70,8 @@ def test_symbolic_cost_agrees_with_concrete(op, inputs):
     cost, exact = twin.cost(twin.infer(types).match), op.cost(infer(op, inputs).match)
     assert substitute(cost.macs, values) == exact.macs
     assert substitute(cost.elementwise, values) == exact.elementwise
+    sides = [[substitute(side, values) for side in astuple(one)] for one in cost.products]
+    assert sides == [list(astuple(one)) for one in exact.products]
 
 
 @each_case
@@ -76,6 +79,13 @@ def test_cost_is_a_whole_number_and_not_negative(op, inputs):
     cost = op.cost(infer(op, inputs).match)
     assert (type(cost.macs), type(cost.elementwise)) == (int, int)
     assert min(cost.macs, cost.elementwise) >= 0
+
+
+@each_case
+def test_matrix_products_are_part_of_the_cost(op, inputs):
+    cost = op.cost(infer(op, inputs).match)
+    assert all(type(side) is int for one in cost.products for side in astuple(one))
+    assert sum(one.macs for one in cost.products) <= cost.macs
 
 
 @each_case

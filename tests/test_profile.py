@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,17 @@ import pytest
 
 import framework as fw
 from framework.cli import main
-from framework.tools.profile import Line, Profile, product_rate, profile, runs_within, trace_events
+from framework.tools import alone
+from framework.tools.alone import MOST, Shape, one_round, timed_products
+from framework.tools.profile import (
+    Line,
+    Profile,
+    product_rate,
+    profile,
+    runs_within,
+    shares,
+    trace_events,
+)
 from framework.tools.work import works_of
 
 MODEL = """\
@@ -87,13 +98,14 @@ def test_the_optimized_graph_has_the_same_products():
 
 
 def test_the_share_of_the_limit_is_the_time_of_the_products_over_the_time():
-    line = Line("a", "linear", "", 2.0, 100, 0, 0)
-    assert (line.flops, line.limit_share(rate=200.0)) == (100.0, 0.25)
+    line = Line("a", "linear", "", 2.0, 100, 0, 0, limit=0.5)
+    assert (line.flops, line.limit_share) == (100.0, 0.25)
+    assert line.plus(line).limit_share == 0.25
 
 
 def test_a_node_without_products_has_no_rate():
     line = Line("a", "relu", "", 2.0, 0, 100, 0)
-    assert (line.flops, line.limit_share(rate=200.0)) == (None, None)
+    assert (line.flops, line.limit_share) == (None, None)
 
 
 def test_sizes_that_data_decide_count_as_nothing():
@@ -105,6 +117,19 @@ def test_sizes_that_data_decide_count_as_nothing():
     assert works["y"].bytes == 0
 
 
+def test_the_limit_is_measured_for_what_multiplies_matrices(found):
+    measured = {line.operator: line.limit > 0 for line in found.nodes}
+    assert measured == {"linear": True, "tanh": False, "softmax": False}
+    assert found.total.limit == pytest.approx(sum(line.limit for line in found.nodes))
+
+
+@pytest.mark.parametrize(("whole", "parts"), [(1, 5), (5, 5), (20, 5), (7, 3)])
+def test_runs_are_shared_out_evenly(whole, parts):
+    found = shares(whole, parts)
+    assert (sum(found), len(found)) == (whole, min(whole, parts))
+    assert max(found) - min(found) <= 1
+
+
 def test_a_product_has_a_rate():
     assert 1e8 < product_rate("float32", 1) < 1e14
 
@@ -112,6 +137,49 @@ def test_a_product_has_a_rate():
 @pytest.mark.parametrize(("seconds", "runs"), [(0.0, 20), (0.5, 10), (60.0, 3)])
 def test_slow_models_run_less_often(seconds, runs):
     assert runs_within(seconds) == runs
+
+
+# ---------------------------------------------------------------------- products alone
+
+SMALL, LONG, WIDE = Shape(2, 3, 4, 5), Shape(9, 5000, 64, 7000), Shape(1, 2, 1 << 25, 3)
+
+
+def test_what_fits_is_measured_whole():
+    assert SMALL.part == SMALL
+    assert SMALL.operands == ((2, 3, 4), (2, 4, 5), (2, 3, 5))
+
+
+@pytest.mark.parametrize("shape", [LONG, WIDE, Shape(1 << 26, 1, 1, 1)])
+def test_of_large_products_a_part_is_measured(shape):
+    part = shape.part
+    assert 0 < part.macs < shape.macs
+    assert max(map(prod, part.operands)) <= max(MOST, shape.inner)
+
+
+def test_the_time_of_a_part_stands_for_all(monkeypatch):
+    clock = iter([10.0, 10.5])
+    monkeypatch.setattr(alone, "perf_counter", lambda: next(clock))
+    (timed,) = timed_products({"a": [LONG]}, "float32")
+    assert one_round([timed]) == {"a": pytest.approx(0.5 * LONG.macs / LONG.part.macs)}
+
+
+def test_products_of_a_node_add_up_and_those_without_work_are_left_out():
+    shapes = {"a": [SMALL, Shape(1, 0, 4, 4), SMALL], "b": [], "c": [Shape(1, 8, 2, 6)]}
+    timed = timed_products(shapes, "float64")
+    assert [one.name for one in timed] == ["a", "a", "c"]
+    assert all(one.result.dtype == np.float64 for one in timed)
+    assert one_round(timed).keys() == {"a", "c"}
+
+
+def test_the_ring_of_weights_goes_round(monkeypatch):
+    monkeypatch.setattr(alone, "RING", 50)
+    timed = timed_products({str(n): [Shape(1, 2, 4, 5)] for n in range(5)}, "float32")
+    starts = [one.right.ctypes.data - timed[0].right.ctypes.data for one in timed]
+    assert starts == [0, 80, 0, 80, 0]
+
+
+def test_nothing_to_multiply_takes_no_time():
+    assert one_round(timed_products({"a": []}, "float32")) == {}
 
 
 # ---------------------------------------------------------------------- traces

@@ -25,6 +25,7 @@ from framework.ir.attributes import (
     signs_of_zeros,
 )
 from framework.ir.conditions import Condition
+from framework.ir.cost import Cost
 from framework.ir.dims import Shape, Size
 from framework.ir.kernel import How, Kernel
 from framework.ir.match import Bound, Given, Match, Namer
@@ -83,17 +84,6 @@ REGISTRY = Registry()
 def announce(name: str, declare: Callable[[], object]) -> None:
     """Say that calling ``declare`` will declare the operator: importing all takes a while."""
     _LATER[name] = declare
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Work of one node: multiply-accumulates and elementwise operations; sizes may be symbolic."""
-
-    macs: Size = 0
-    elementwise: Size = 0
-
-    def __add__(self, other: Cost) -> Cost:
-        return Cost(self.macs + other.macs, self.elementwise + other.elementwise)
 
 
 @dataclass(frozen=True)

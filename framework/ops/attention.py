@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from framework.ir.cost import Product, cost_of
 from framework.ir.dims import product
 from framework.ir.kernel import How, Kernel
 from framework.ir.op import PLAIN, Array, Cost, Match, Op, Sample
@@ -132,8 +133,11 @@ class Attention(Op, name="attention"):
 
     def cost(self, d: Match) -> Cost:
         """Two products; scale, softmax (5), cap (3) and each mask (1) for each score."""
-        scores = product(d.lead) * d.t * d.keys
-        return Cost(scores * (d.d + d.e), scores * (1 + self._attending.steps(d)))
+        heads = product(d.lead)
+        compared = Product(heads, d.t, d.d, d.keys)
+        blended = Product(heads, d.t, d.keys, d.e)
+        scores = heads * d.t * d.keys
+        return cost_of((compared, blended), scores * (1 + self._attending.steps(d)))
 
     @classmethod
     def examples(cls) -> Iterator[tuple[Any, ...]]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from framework.errors import Mistake, ShapeError
 from framework.ir.attributes import Pad, ShapeAttr, Sizes
+from framework.ir.cost import Product, cost_of
 from framework.ir.dims import Size, product
 from framework.ir.kernel import How, Kernel
 from framework.ir.op import PLAIN, Array, Cost, Match, Op, spread
@@ -96,8 +97,12 @@ class Conv(Op, name="conv"):
     def cost(self, d: Match) -> Cost:
         """One multiply-accumulate for each result and weight of its filter; the bias apart."""
         results = d.b * self.out * product(d.outsize)
-        macs = results * d.divide(d.c, self.groups) * product(d.kernel)
-        return Cost(macs, results if self.bias else 0)
+        each, beside = self.out // self.groups, results if self.bias else 0
+        inner = d.divide(d.c, self.groups) * product(d.kernel)
+        if each == 1 < self.groups:
+            return Cost(results * inner, beside)
+        found = Product(d.b * self.groups, product(d.outsize), inner, each)
+        return cost_of((found,), beside)
 
     @classmethod
     def examples(cls) -> Iterator[tuple[Any, ...]]:
@@ -266,8 +271,12 @@ class ConvTranspose(Op, name="conv_transpose"):
     def cost(self, d: Match) -> Cost:
         """One multiply-accumulate for each element of x and weight that it meets."""
         filters = self.out // self.groups * product(d.kernel)
-        macs = d.b * d.c * product(d.size) * filters
-        return Cost(macs, d.b * self.out * product(d.outsize) if self.bias else 0)
+        beside = d.b * self.out * product(d.outsize) if self.bias else 0
+        if self.out == self.groups > 1:
+            return Cost(d.b * d.c * product(d.size) * filters, beside)
+        inner = d.divide(d.c, self.groups)
+        found = Product(d.b * self.groups, product(d.size), inner, filters)
+        return cost_of((found,), beside)
 
     @classmethod
     def examples(cls) -> Iterator[tuple[Any, ...]]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from framework.errors import Mistake
 from framework.ir.attributes import Pad, Sizes
+from framework.ir.cost import Product, cost_of
 from framework.ir.dims import product
 from framework.ir.op import Array, Cost, Match, Op
 from framework.numerics.convolution import widened
@@ -122,9 +123,10 @@ class DeformConv(Op, name="deform_conv"):
         """As `conv`; besides, 2 operations for each corner that a tap blends, and the mask."""
         results = d.b * product(d.outsize)
         taps = product(d.kernel)
-        macs = results * self.out * d.divide(d.c, self.groups) * taps
+        inner, each = d.divide(d.c, self.groups) * taps, self.out // self.groups
+        found = Product(d.b * self.groups, product(d.outsize), inner, each)
         blends = results * d.c * taps * (2 ** (len(d.size) + 1) + ("mask" in d))
-        return Cost(macs, blends + (results * self.out if self.bias else 0))
+        return cost_of((found,), blends + (results * self.out if self.bias else 0))
 
     @classmethod
     def examples(cls) -> Iterator[tuple[Any, ...]]:

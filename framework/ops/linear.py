@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from framework.ir.cost import Product, cost_of
 from framework.ir.dims import product
 from framework.ir.kernel import How, Kernel
 from framework.ir.op import PLAIN, Array, Cost, Match, Op
@@ -42,8 +43,8 @@ class Linear(Op, name="linear"):
 
     def cost(self, d: Match) -> Cost:
         """One multiply-accumulate for each weight and position."""
-        rows = product(d.lead)
-        return Cost(rows * d.c * self.out, rows * self.out if self.bias else 0)
+        found = Product(1, product(d.lead), d.c, self.out)
+        return cost_of((found,), found.rows * self.out if self.bias else 0)
 
     @classmethod
     def examples(cls) -> Iterator[tuple[Any, ...]]:
@@ -80,7 +81,8 @@ class MatMul(Op, name="matmul"):
         d.conditions += conditions
         rows = (left[-2],) if len(a) > 1 else ()
         columns = (right[-1],) if len(b) > 1 else ()
-        return {"y": (*lead, *rows, *columns), "inner": left[-1]}
+        found = {"lead": lead, "rows": rows, "columns": columns}
+        return found | {"y": (*lead, *rows, *columns), "inner": left[-1]}
 
     def compute(self, a: Array, b: Array) -> Array:
         """``a @ b``."""
@@ -99,7 +101,8 @@ class MatMul(Op, name="matmul"):
 
     def cost(self, d: Match) -> Cost:
         """One multiply-accumulate for each output element and inner index."""
-        return Cost(product(d.y) * d.inner)
+        lead, rows, columns = d.lead, product(d.rows), product(d.columns)
+        return cost_of((Product(product(lead), rows, d.inner, columns),))
 
     @classmethod
     def examples(cls) -> Iterator[tuple[Any, ...]]:

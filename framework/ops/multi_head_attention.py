@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from framework.errors import Mistake
+from framework.ir.cost import Product, cost_of
 from framework.ir.dims import Size, total
 from framework.ir.op import Array, Cost, Match, Op, Sample
 from framework.numerics.attention import Normalizer, additive_scores
@@ -173,11 +174,15 @@ class MultiHeadAttention(Op, name="multi_head_attention"):
         width = self.heads * d.head
         first = 1 if self.score == "dot" else 2 * d.head
         steps = scores * (first + self.attending.steps(d))
-        attention = Cost(2 * d.b * d.t * d.keys * width, steps)
-        rows = ((d.t, d.dq, width), (d.s, d.dk, d.shared), (d.s, d.dv, d.shared))
-        products = total(t * c * o for t, c, o in (*rows, (d.t, width, d.out)))
-        biases = total(t * o for t, _, o in rows) + d.t * d.out if self.bias else 0
-        return attention + Cost(d.b * products, d.b * biases)
+        heads = d.b * self.heads
+        compared = Product(heads, d.t, d.head, d.keys)
+        blended = Product(heads, d.t, d.keys, d.head)
+        sizes = ((d.t, d.dq, width), (d.s, d.dk, d.shared), (d.s, d.dv, d.shared))
+        maps = [Product(1, d.b * t, c, o) for t, c, o in (*sizes, (d.t, width, d.out))]
+        biases = total(one.rows * one.columns for one in maps) if self.bias else 0
+        if self.score == "dot":
+            return cost_of((*maps, compared, blended), steps + biases)
+        return cost_of((*maps, blended), steps + biases) + Cost(compared.macs)
 
     @classmethod
     def examples(cls) -> Iterator[tuple[Any, ...]]:

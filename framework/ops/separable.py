@@ -10,6 +10,7 @@ import numpy as np
 
 from framework.errors import ShapeError
 from framework.ir.attributes import Values
+from framework.ir.cost import Product, cost_of
 from framework.ir.dims import product
 from framework.ir.kernel import How, Kernel
 from framework.ir.match import Given, Namer
@@ -130,18 +131,20 @@ class FusedSeparable(Op, name="fused_separable", listed=False):
 
     def cost(self, d: Match) -> Cost:
         """The work of all; one operation for each element and step beside the products."""
-        widened = d.b * d.hidden * product(self.seen(d)) if self.widen is not None else 0
-        found = d.b * d.hidden * product(d.outsize)
-        taps = 0 if self.widen is None else d.columns - 1
-        macs = widened * taps + found * (product(d.kernel) + d.out)
-        given = d.b * d.out * product(d.outsize)
+        places = product(d.outsize)
+        products = [Product(d.b, places, d.hidden, d.out)]
+        widened = 0
+        if self.widen is not None:
+            products.insert(0, Product(d.b, product(self.seen(d)), d.columns - 1, d.hidden))
+            widened = d.b * d.hidden * product(self.seen(d))
+        found, given = d.b * d.hidden * places, d.b * d.out * places
         stages = (self.widen, widened), (self.depth, found), (self.narrow, given)
         further = [
             (int(stage.head.bias) + stage.steps) * elements
             for stage, elements in stages
             if stage is not None
         ]
-        return Cost(macs, sum(further))
+        return cost_of(tuple(products)) + Cost(found * product(d.kernel), sum(further))
 
     def prepare(self, types: Sequence[TensorType | None], how: How = PLAIN) -> Kernel | None:
         """Some channels at a time, for float32 images."""

@@ -1,14 +1,16 @@
 """`profile`: where the time of a run goes, and how far it is from what the products alone take.
 
-The limit of a node is the time that NumPy's product needs for as many multiply-accumulates at
-its best: macs / rate, the rate measured here on a few square matrices.
+The limit of a node is the time that NumPy takes for its matrix products alone (`tools.alone`),
+measured in turns with the runs.  Beside it stands what NumPy does at its best, with a few square
+matrices.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from time import perf_counter
+from itertools import pairwise
+from time import perf_counter, sleep
 
 import numpy as np
 
@@ -17,6 +19,7 @@ from framework.ir.find import scopes_around
 from framework.ir.graph import Graph
 from framework.numerics.team import limit_blas
 from framework.runtime.session import RunResult
+from framework.tools.alone import one_round, timed_products
 from framework.tools.work import Work, works_of
 
 SQUARES = (512, 1024, 1536)
@@ -27,13 +30,19 @@ FEWEST, MOST = 3, 20
 """Runs, where nobody says how many."""
 BUDGET = 5.0
 """Seconds that these runs may take together."""
+TURNS = 5
+"""As often, runs and rounds of the products alone follow one another."""
+PAUSE = 0.1
+"""Seconds between them, in which the threads of either fall asleep."""
 
 Advance = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
 class Line:
-    """Time and work of a node, or of several together."""
+    """Time and work of a node, or of several together; ``limit`` is the time in seconds that
+    the matrix products among it take alone.
+    """
 
     name: str
     operator: str
@@ -43,6 +52,7 @@ class Line:
     elementwise: int
     bytes: int
     calls: int = 1
+    limit: float = 0.0
 
     def plus(self, other: Line) -> Line:
         """The sum of two."""
@@ -53,6 +63,7 @@ class Line:
             elementwise=self.elementwise + other.elementwise,
             bytes=self.bytes + other.bytes,
             calls=self.calls + other.calls,
+            limit=self.limit + other.limit,
         )
 
     @property
@@ -60,19 +71,21 @@ class Line:
         """Operations of products a second, two for each multiply-accumulate."""
         return 2 * self.macs / self.seconds if self.macs and self.seconds > 0 else None
 
-    def limit_share(self, rate: float) -> float | None:
-        """The time that the products alone would take, as a share of the time taken."""
-        return None if self.flops is None else self.flops / (2 * rate)
+    @property
+    def limit_share(self) -> float | None:
+        """The time that the products take alone, as a share of the time taken."""
+        return self.limit / self.seconds if self.limit and self.seconds > 0 else None
 
-    def as_dict(self, rate: float) -> dict[str, object]:
+    def as_dict(self) -> dict[str, object]:
         """The same for programs."""
-        found = dict(vars(self))
-        return found | {"flops": self.flops, "limit_share": self.limit_share(rate)}
+        return vars(self) | {"flops": self.flops, "limit_share": self.limit_share}
 
 
 @dataclass(frozen=True)
 class Profile:
-    """Medians over ``runs``; ``rate`` is the multiply-accumulates a second of products alone."""
+    """Medians over ``runs``; ``rate`` is the multiply-accumulates a second of NumPy's product at
+    its best.
+    """
 
     model: str
     sizes: Mapping[str, int]
@@ -95,7 +108,7 @@ class Profile:
     @property
     def total(self) -> Line:
         """All nodes, in the time of the whole run."""
-        whole = Line("all", "", "", 0.0, 0, 0, 0, 0)
+        whole = Line("all", "", "", 0.0, 0, 0, 0, calls=0)
         for line in self.nodes:
             whole = whole.plus(line)
         return replace(whole, seconds=self.seconds)
@@ -114,10 +127,10 @@ class Profile:
             "runs": self.runs,
             "seconds": self.seconds,
             "between_seconds": self.between,
-            "limit_flops": 2 * self.rate,
-            "total": self.total.as_dict(self.rate),
-            "operators": [line.as_dict(self.rate) for line in self.operators],
-            "nodes": [line.as_dict(self.rate) for line in self.nodes],
+            "best_flops": 2 * self.rate,
+            "total": self.total.as_dict(),
+            "operators": [line.as_dict() for line in self.operators],
+            "nodes": [line.as_dict() for line in self.nodes],
         }
 
 
@@ -133,22 +146,38 @@ def profile(
     inputs = model.example_inputs(sizes)
     for _ in range(WARM):
         result = session.run(inputs)
+    works = works_of(session.plan(result.sizes), result.sizes, {**session.weights, **inputs})
+    dtype = main_dtype(works.values())
+    products = timed_products({name: work.products for name, work in works.items()}, dtype)
     count = runs_within(result.seconds) if runs is None else runs
     found: list[RunResult] = []
-    for number in range(count):
-        if advance is not None:
-            advance(number, count, "running")
-        found.append(session.run(inputs))
-    works = works_of(session.plan(result.sizes), result.sizes, {**session.weights, **inputs})
+    alone: list[dict[str, float]] = []
+    for several in shares(count, TURNS):
+        sleep(PAUSE)
+        session.run(inputs)
+        for _ in range(several):
+            if advance is not None:
+                advance(len(found), count, "running")
+            found.append(session.run(inputs))
+        sleep(PAUSE)
+        with limit_blas(threads):
+            one_round(products)
+            alone += [one_round(products) for _ in range(several)]
     return Profile(
         model.name,
         result.sizes,
         threads,
         count,
         float(np.median([one.seconds for one in found])),
-        product_rate(main_dtype(works.values()), threads),
-        lines(found, works),
+        product_rate(dtype, threads),
+        lines(found, works, alone),
     )
+
+
+def shares(whole: int, parts: int) -> list[int]:
+    """At most so many parts of a whole, none larger than another by more than one."""
+    ends = [whole * n // parts for n in range(parts + 1)]
+    return [high - low for low, high in pairwise(ends) if high > low]
 
 
 def runs_within(seconds: float) -> int:
@@ -156,7 +185,9 @@ def runs_within(seconds: float) -> int:
     return max(FEWEST, min(MOST, int(BUDGET / max(seconds, 1e-6))))
 
 
-def lines(found: Sequence[RunResult], works: Mapping[str, Work]) -> tuple[Line, ...]:
+def lines(
+    found: Sequence[RunResult], works: Mapping[str, Work], alone: Sequence[Mapping[str, float]]
+) -> tuple[Line, ...]:
     """One line for each node, in the order of the run."""
     out: list[Line] = []
     for name in found[0].seconds_by_node:
@@ -164,7 +195,9 @@ def lines(found: Sequence[RunResult], works: Mapping[str, Work]) -> tuple[Line, 
         spent = float(np.median([result.seconds_by_node[name] for result in found]))
         macs, elementwise = work.macs, work.elementwise
         kind = work.node.op.name
-        out.append(Line(name, kind, work.algorithm, spent, macs, elementwise, work.bytes))
+        limit = float(np.median([times.get(name, 0.0) for times in alone]))
+        line = Line(name, kind, work.algorithm, spent, macs, elementwise, work.bytes, limit=limit)
+        out.append(line)
     return tuple(out)
 
 
@@ -216,9 +249,7 @@ def trace_events(found: Profile, graph: Graph) -> dict[str, object]:
                 events.append(open_[path])
             open_[path]["dur"] = end - as_float(open_[path]["ts"])
         event = complete(line.name, line.operator, now, end)
-        event["args"] = {
-            key: value for key, value in line.as_dict(found.rate).items() if value is not None
-        }
+        event["args"] = {key: value for key, value in line.as_dict().items() if value is not None}
         events.append(event)
         now = end
     return {"traceEvents": events, "displayTimeUnit": "ms"}

@@ -7,18 +7,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from framework.ir.cost import Product
 from framework.ir.dims import Dim, Size
 from framework.ir.graph import Node
 from framework.ir.match import Given
 from framework.ir.op import Array
 from framework.ir.types import TensorType
 from framework.runtime.plan import NOTHING, Call, Plan
+from framework.tools.alone import Shape
 
 
 @dataclass(frozen=True)
 class Work:
     """One call: its work as numbers, 0 where only the data decide, and the bytes that it reads
-    and writes, each operand once.
+    and writes, each operand once; ``products`` are the matrix products among it.
     """
 
     node: Node
@@ -26,6 +28,7 @@ class Work:
     macs: int
     elementwise: int
     bytes: int
+    products: tuple[Shape, ...]
 
 
 def works_of(plan: Plan, sizes: Mapping[str, int], arrays: Mapping[str, Array]) -> dict[str, Work]:
@@ -58,7 +61,13 @@ def work_of(call: Call, sizes: Mapping[str, int], types: Mapping[int, TensorType
         known(cost.macs),
         known(cost.elementwise),
         sum(map(bytes_of, moved)),
+        tuple(map(shape_of, cost.products)),
     )
+
+
+def shape_of(product: Product) -> Shape:
+    """Matrix products in numbers."""
+    return Shape(*map(known, (product.batch, product.rows, product.inner, product.columns)))
 
 
 def given_to(call: Call, types: Mapping[int, TensorType]) -> Iterator[tuple[str, Given]]:
