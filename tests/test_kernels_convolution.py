@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,7 +13,6 @@ import framework.ops
 from framework.ir.kernel import How
 from framework.ir.op import find_op
 from framework.ir.types import TensorType
-from framework.numerics import row_panels
 from framework.numerics.team import Team
 from framework.ops.convolution import Conv, ConvTranspose
 from framework.ops.fused import FusedConv
@@ -31,7 +32,7 @@ def quiet():
     Which algorithm is chosen does not depend on the processor here.
     """
     with np.errstate(all="ignore"), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(row_panels, "available", lambda: False)
+        patch.setattr("framework.ops.convolving.available", lambda: False)
         yield
 
 
@@ -259,3 +260,28 @@ def test_average_without_pads_divides_by_what_is_there():
 def test_maximum_of_nan_is_nan(how):
     x = np.full((1, 3, 8, 8), np.nan, "float32")
     assert np.isnan(run(prepared(MaxPool(kernel=2), (x,), how), (x,))).all()
+
+
+@pytest.mark.parametrize(
+    ("op", "channels", "size"),
+    [
+        (Conv(out=64, kernel=1), 64, 14),  # direct
+        (Conv(out=64, kernel=3, pad=1), 64, 14),  # by rows of the kernel
+        (Conv(out=16, kernel=3, pad=1), 16, 96),  # Winograd
+        (Conv(out=8, kernel=3, groups=8), 8, 14),  # banded matrices
+        (Conv(out=8, kernel=7), 3, 14),  # unfolded windows
+        (ConvTranspose(out=8, kernel=2, stride=2), 8, 14),  # taps in place
+        (MaxPool(kernel=3, stride=2), 8, 14),
+    ],
+)
+@pytest.mark.parametrize("team", [Team(1), Team(2)], ids=lambda team: team.threads)
+def test_an_enormous_batch_costs_nothing_before_it_runs(op, channels, size, team):
+    x = TensorType((10**9, channels, size, size))
+    types = [x, *op.infer({"x": x}).parameters.values()]
+    tracemalloc.start()
+    try:
+        kernel = op.prepare(types, How(team=team))
+        assert kernel.scratch < 10**8
+        assert tracemalloc.get_traced_memory()[1] < 10**6
+    finally:
+        tracemalloc.stop()

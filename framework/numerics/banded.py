@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from framework.numerics.geometry import Geometry
 from framework.numerics.team import Team, worth_waking
-from framework.numerics.tiles import Finish, bench_of, cut, room
+from framework.numerics.tiles import Bound, Finish, Grid, bench_of, cut, room
 from framework.numerics.windows import Windows
 
 Array = NDArray[Any]
@@ -106,15 +106,15 @@ class Banded:
         return holes or self.shape.y[2] < FEWEST_ROWS * self.apart
 
     @cached_property
-    def tasks(self) -> list[tuple[int, slice, slice]]:
-        """(image, channels, rows of the result) of each task; those of an image lie apart."""
+    def tasks(self) -> Grid:
+        """(channels, image, rows of the result) of each task; those of an image lie apart."""
         images, channels, *_ = self.shape.x
         row = sum(map(room, self.stages(1, 1))) + self.shape.y[3] * 4
         rows = cut(self.shape.y[2], max(1, TASK_BYTES // row))
         height = rows[0].stop - rows[0].start
         each = height * row + room((self.depth, self.strips.width))
         parts = cut(channels, max(1, TASK_BYTES // each), self.workers.threads)
-        return [(b, part, r) for part in parts for b in range(images) for r in rows]
+        return Grid(parts, range(images), rows)
 
     @cached_property
     def workers(self) -> Team:
@@ -141,20 +141,23 @@ class Banded:
     @cached_property
     def size(self) -> int:
         """Bytes that one worker needs."""
-        channels = max(part.stop - part.start for _, part, _ in self.tasks)
-        rows = max(part.stop - part.start for *_, part in self.tasks)
-        return sum(map(room, self.stages(channels, rows)))
+        return sum(map(room, self.stages(self.tasks.longest(0), self.tasks.longest(2))))
 
     @property
     def scratch(self) -> int:
         """Bytes that all workers need."""
         return self.size * min(self.workers.threads, len(self.tasks))
 
-    def run(self, x: Array, weight: Array, finish: Finish, out: Array, scratch: Array) -> None:
-        """Convolve with a weight laid out by `banded`."""
+    def bound(self, out: Array, scratch: Array) -> Bound:
+        """The function of (x, weight, finish), of a weight laid out by `banded`."""
+        return partial(self.run, out, scratch)
+
+    def run(self, out: Array, scratch: Array, x: Array, weight: Array, finish: Finish) -> None:
+        """Convolve."""
 
         def task(number: int) -> None:
-            image, channels, rows = place = self.tasks[number]
+            channels, image, rows = self.tasks[number]
+            place = image, channels, rows
             bench = bench_of(scratch, number, self.workers.threads, self.size)
             tile, windows, result = map(
                 lambda shape: bench.take(*shape),

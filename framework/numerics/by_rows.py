@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar, NamedTuple
 
 from numpy.typing import NDArray
 
 from framework.numerics.geometry import Geometry
 from framework.numerics.team import Team, worth_waking
-from framework.numerics.tiles import Finish, bench_of, cut, room
+from framework.numerics.tiles import Bound, Finish, Grid, bench_of, cut, length, room
 
 Array = NDArray[Any]
+
+FEW_POSITIONS = 256
+"""Up to 16 x 16 windows, reading the filters is the work: threads share them, not the rows."""
+
+
+class Share(NamedTuple):
+    """What a task does of an image: some filters of a group, some rows of the result."""
+
+    filters: slice
+    rows: slice
 
 
 @dataclass(frozen=True)
@@ -28,6 +37,9 @@ class ByRows:
 
     shape: Geometry
     team: Team
+
+    grain: ClassVar[int] = 1
+    """Filters are shared out by so many."""
 
     @property
     def depth(self) -> int:
@@ -54,47 +66,89 @@ class ByRows:
         """``out`` [filters, rows, columns], from a row of the result on, of channels ``x``."""
         raise NotImplementedError
 
+    def piece(self, share: Share, arrays: Sequence[Array]) -> Piece:
+        """What does a share with these arrays."""
+        return Piece(self, share, arrays)
+
+    # ------------------------------------------------------------------ tasks
+
     @cached_property
     def workers(self) -> Team:
         """The team, or nobody else for little work."""
         return worth_waking(self.team, math.prod(self.shape.y) * self.depth)
 
     @cached_property
-    def tasks(self) -> list[tuple[int, int, slice, slice]]:
+    def tasks(self) -> Grid:
         """(image, group, filters of the group, rows of the result) of each task."""
+        shape = self.shape
+        return Grid(range(shape.x[0]), range(shape.groups), *self.cut())
+
+    def cut(self) -> tuple[list[slice], list[slice]]:
+        """The filters of a group and the rows of an image that tasks take at a time."""
         shape, threads = self.shape, self.workers.threads
         threads = threads if shape.groups * shape.x[0] < threads else 1
-        filters = cut(shape.filters, shape.filters, threads if self.share_filters else 1)
-        rows = cut(shape.y[2], self.most, 1 if self.share_filters else threads)
-        return list(itertools.product(range(shape.x[0]), range(shape.groups), filters, rows))
+        parts = shape.filters // self.grain
+        filters = cut(parts, parts, threads if self.share_filters else 1)
+        filters = [slice(part.start * self.grain, part.stop * self.grain) for part in filters]
+        return filters, cut(shape.y[2], self.most, 1 if self.share_filters else threads)
 
     @cached_property
     def size(self) -> int:
         """Bytes that one worker needs."""
-        filters = max(part.stop - part.start for _, _, part, _ in self.tasks)
-        rows = max(part.stop - part.start for *_, part in self.tasks)
-        return sum(map(room, self.stages(filters, rows)))
+        *_, filters, rows = self.tasks.axes
+        most, counts = max(map(length, filters)), set(map(length, rows))
+        return max(sum(map(room, self.stages(most, count))) for count in counts)
+
+    @property
+    def benches(self) -> int:
+        """Workers that need memory."""
+        return min(self.workers.threads, len(self.tasks))
 
     @property
     def scratch(self) -> int:
         """Bytes that all workers need."""
-        return self.size * min(self.workers.threads, len(self.tasks))
+        return self.size * self.benches
 
-    def run(self, x: Array, weight: Array, finish: Finish, out: Array, scratch: Array) -> None:
-        """Convolve with a weight laid out for this algorithm, filters along axis ``-2``."""
-        shape = self.shape
+    # ------------------------------------------------------------------ running
 
-        def task(number: int) -> None:
-            image, group, some, rows = self.tasks[number]
-            first = group * shape.filters
-            filters = slice(first + some.start, first + some.stop)
-            inside = slice(group * shape.inner, (group + 1) * shape.inner)
-            bench = bench_of(scratch, number, self.workers.threads, self.size)
-            stages = self.stages(some.stop - some.start, rows.stop - rows.start)
-            place = (image, filters, rows)
-            target, arrays = out[place], [bench.take(*stage) for stage in stages]
-            self.convolve(x[image, inside], weight[..., filters, :], target, rows.start, arrays)
-            finish.sums(target, place)
-            finish.after_sums(target.reshape(len(target), -1))
+    def bound(self, out: Array, scratch: Array) -> Bound:
+        """The function of (x, weight, finish) that writes ``out``.
 
-        self.workers.each(task, len(self.tasks))
+        The weight is laid out for this algorithm, filters along axis ``-2``.
+        """
+        shape, tasks, count = self.shape, self.tasks, self.benches
+        pieces: dict[tuple[int, int, int], Piece] = {}
+
+        def run(x: Array, weight: Array, finish: Finish) -> None:
+            def task(number: int) -> None:
+                image, group, filters, rows = tasks[number]
+                key = number % count, filters.start, rows.start
+                if key not in pieces:
+                    bench = bench_of(scratch, number, count, self.size)
+                    stages = self.stages(length(filters), length(rows))
+                    arrays = [bench.take(*stage) for stage in stages]
+                    pieces[key] = self.piece(Share(filters, rows), arrays)
+                first, inner = group * shape.filters, shape.inner
+                some = slice(first + filters.start, first + filters.stop)
+                inside = x[image, group * inner : (group + 1) * inner]
+                pieces[key].run(inside, weight, finish, out, (image, some, rows))
+
+            self.workers.each(task, len(tasks))
+
+        return run
+
+
+class Piece:
+    """What does a share of a convolution, for any image and group."""
+
+    def __init__(self, plan: ByRows, share: Share, arrays: Sequence[Array]) -> None:
+        self.plan, self.share, self.arrays = plan, share, arrays
+
+    def run(
+        self, x: Array, weight: Array, finish: Finish, out: Array, place: tuple[int, slice, slice]
+    ) -> None:
+        """Write ``place`` of the result, which is of channels ``x``."""
+        target, part = out[place], weight[..., place[1], :]
+        self.plan.convolve(x, part, target, self.share.rows.start, self.arrays)
+        finish.sums(target, place)
+        finish.after_sums(target.reshape(len(target), -1))

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from framework.numerics.geometry import Geometry
+from framework.numerics.by_rows import ByRows
 from framework.numerics.team import LEAST_WORK, Team
-from framework.numerics.tiles import Finish, bench_of, cut, room
+from framework.numerics.tiles import cut
 
 Array = NDArray[Any]
 
@@ -32,24 +31,19 @@ FEWEST_FILTERS = 16
 """Products of fewer filters spend their time on reading the image."""
 
 
-@dataclass(frozen=True)
-class Direct:
-    """A convolution whose windows share nothing: filters times positions.
+class Direct(ByRows):
+    """A convolution of one group whose windows share nothing: filters times positions.
 
     Positions that are not one run of the image, strided ones and those of patches, are copied.
     """
 
-    shape: Geometry
-    team: Team
-
-    @property
-    def depth(self) -> int:
-        """Numbers that a filter sees."""
-        return self.shape.x[1] * math.prod(self.shape.windows.kernel)
-
     @cached_property
-    def tasks(self) -> list[tuple[int, slice, slice]]:
-        """(image, filters, rows) of each task."""
+    def workers(self) -> Team:
+        """The team: who has too little to do is left out by `cut`."""
+        return self.team
+
+    def cut(self) -> tuple[list[slice], list[slice]]:
+        """The filters and the rows that tasks take at a time."""
         shape = self.shape
         threads = self.team.threads if shape.x[0] < self.team.threads else 1
         filters, rows = [slice(0, shape.y[1])], [slice(0, shape.y[2])]
@@ -64,36 +58,23 @@ class Direct:
             row = (self.depth + shape.y[1]) * shape.y[3] * 4
             most = max(TILE_BYTES // row, -(-FEWEST_COLUMNS // shape.y[3]))
             rows = cut(shape.y[2], most, threads)
-        return [(b, part, r) for b in range(shape.x[0]) for part in filters for r in rows]
+        return filters, rows
 
-    @cached_property
-    def size(self) -> int:
-        """Bytes that one worker needs: the positions of its rows."""
-        rows = max(part.stop - part.start for *_, part in self.tasks)
-        return room((self.depth, rows * self.shape.y[3]))
+    def stages(self, filters: int, rows: int) -> Sequence[tuple[int, ...]]:
+        """Shape of the positions of some rows."""
+        return [(self.depth, rows * self.shape.y[3])]
 
-    @property
-    def scratch(self) -> int:
-        """Bytes that all workers need."""
-        return self.size * min(self.team.threads, len(self.tasks))
-
-    def run(self, x: Array, weight: Array, finish: Finish, out: Array, scratch: Array) -> None:
-        """Convolve with a weight laid out by `filters.flat`."""
-
-        def task(number: int) -> None:
-            image, filters, rows = place = self.tasks[number]
-            positions = self.positions(x[image], rows)
-            if not dense(positions):
-                bench = bench_of(scratch, number, self.team.threads, self.size)
-                kept = bench.take(*positions.shape)
-                np.copyto(kept, positions)
-                positions = kept
-            target = out[place]
-            columns = positions.reshape(self.depth, -1)
-            np.matmul(weight[filters], columns, out=target.reshape(len(target), -1))
-            finish.channels_first(target, place)
-
-        self.team.each(task, len(self.tasks))
+    def convolve(
+        self, x: Array, weight: Array, out: Array, row: int, arrays: Sequence[Array]
+    ) -> None:
+        """With a weight laid out by `filters.flat`."""
+        positions = self.positions(x, slice(row, row + out.shape[1]))
+        if not dense(positions):
+            kept = arrays[0].reshape(positions.shape)
+            np.copyto(kept, positions)
+            positions = kept
+        columns = positions.reshape(self.depth, -1)
+        np.matmul(weight, columns, out=out.reshape(len(out), -1))
 
     def positions(self, image: Array, rows: slice) -> Array:
         """[c, rows, columns] of the image, or [c, kh, kw, rows, columns]; not copied."""

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from framework.numerics.panels import in_panels
+
 Array = NDArray[Any]
 
 
@@ -23,6 +25,11 @@ def taps_first(weight: Array) -> Array:
 def rows_first(weight: Array) -> Array:
     """[o, c, kh, kw] -> [o, kh c kw]."""
     return np.ascontiguousarray(weight.transpose(0, 2, 1, 3).reshape(len(weight), -1))
+
+
+def window_panels(weight: Array) -> Array:
+    """[o, c, kh, kw] -> the panels of [kh kw c, o]."""
+    return in_panels(weight.transpose(0, 2, 3, 1).reshape(len(weight), -1))
 
 
 def rows_apart(weight: Array) -> Array:

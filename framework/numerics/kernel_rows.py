@@ -16,7 +16,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from framework.numerics.by_rows import ByRows
+from framework.numerics.by_rows import FEW_POSITIONS, ByRows
 from framework.numerics.geometry import seen
 
 Array = NDArray[Any]
@@ -26,9 +26,6 @@ TASK_BYTES = 8 << 20
 
 FEWEST_COLUMNS = 64
 """Products of fewer windows spend their time on the weights."""
-
-FEW_POSITIONS = 256
-"""Up to 16 x 16 windows, reading the filters is the work: threads share them, not the rows."""
 
 
 class KernelRows(ByRows):

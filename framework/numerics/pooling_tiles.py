@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framework.numerics.team import Team
-from framework.numerics.tiles import LINE, cut
+from framework.numerics.tiles import LINE, Grid, cut
 from framework.numerics.windows import Windows
 
 Array = NDArray[Any]
@@ -39,12 +39,12 @@ class Pooling:
     divisor: Array | None = None
 
     @cached_property
-    def tasks(self) -> list[tuple[int, slice]]:
+    def tasks(self) -> Grid:
         """(image, channels) of each task."""
         plane = math.prod(self.x[2:]) * np.dtype(self.dtype).itemsize
         threads = self.team.threads if self.x[0] < self.team.threads else 1
         parts = cut(self.x[1], max(1, BLOCK_BYTES // plane), threads)
-        return [(image, part) for image in range(self.x[0]) for part in parts]
+        return Grid(range(self.x[0]), parts)
 
     @cached_property
     def stages(self) -> list[tuple[int, ...]]:
@@ -56,8 +56,7 @@ class Pooling:
     @cached_property
     def size(self) -> int:
         """Bytes that one worker needs."""
-        channels: int = max(part.stop - part.start for _, part in self.tasks)
-        return channels * sum(map(self.room, self.stages))
+        return self.tasks.longest(1) * sum(map(self.room, self.stages))
 
     def room(self, stage: tuple[int, ...]) -> int:
         """Bytes of a channel, up to a cache line."""

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from framework.numerics.by_rows import ByRows
 from framework.numerics.geometry import Geometry, seen
-from framework.numerics.panels import FEW, STEP, available, height, piece_calls
+from framework.numerics.panels import FEW, STEP, height, piece_calls
 
 Array = NDArray[Any]
 
@@ -105,4 +105,4 @@ def part_width(depth: int, columns: int) -> int:
 def suits_row_panels(shape: Geometry) -> bool:
     """Are panels good for these sizes, and the rows of the kernel neighbours?"""
     depth = shape.inner * math.prod(shape.windows.kernel)
-    return shape.windows.dilation[0] == 1 and part_width(depth, shape.y[3]) > 0 and available()
+    return shape.windows.dilation[0] == 1 and part_width(depth, shape.y[3]) > 0

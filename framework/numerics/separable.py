@@ -29,8 +29,8 @@ from framework.numerics.filters import flat
 from framework.numerics.panels import height, multiply_panels, panel_calls, paneled, width_for
 from framework.numerics.separable_fill import Columns, Stretch
 from framework.numerics.separable_rows import NOTHING, Channels, Course, Source, Way, Weights
-from framework.numerics.separable_work import Share, Work, length
-from framework.numerics.tiles import Bench, Finish, bench_of, cut, room
+from framework.numerics.separable_work import Share, Work
+from framework.numerics.tiles import Bench, Finish, bench_of, cut, length, room
 from framework.numerics.windows import Windows
 
 Array = NDArray[Any]

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from framework.numerics.geometry import Geometry
 from framework.numerics.team import Team
+from framework.numerics.tiles import length
 
 
 class Share(NamedTuple):
@@ -136,9 +137,3 @@ class Work:
     def by_channels(self) -> bool:
         """Do threads share the channels, all reading the columns that are written before?"""
         return not (self.by_rows or self.by_image)
-
-
-def length(part: slice) -> int:
-    """How many things a range has."""
-    count: int = part.stop - part.start
-    return count

@@ -10,7 +10,7 @@ import numpy as np
 
 from framework.numerics.direct import Array, dense
 from framework.numerics.team import Team
-from framework.numerics.tiles import bench_of, cut, room
+from framework.numerics.tiles import Grid, bench_of, cut, room
 
 TILE_BYTES = 1 << 20
 """Bound of a task's products."""
@@ -29,19 +29,18 @@ class Spreading:
     team: Team
 
     @cached_property
-    def tasks(self) -> list[tuple[int, slice]]:
+    def tasks(self) -> Grid:
         """(image, rows) of each task."""
         batch, _, height, width = self.x
         row = self.filters * math.prod(self.kernel) * width * 4
         most = max(TILE_BYTES // row, -(-FEWEST_COLUMNS // width))
         parts = cut(height, most, self.team.threads if batch < self.team.threads else 1)
-        return [(image, part) for image in range(batch) for part in parts]
+        return Grid(range(batch), parts)
 
     @cached_property
     def needs(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Shapes of a worker's copy of the image and of its products."""
-        rows = max(part.stop - part.start for _, part in self.tasks)
-        _, channels, _, width = self.x
+        rows, (_, channels, _, width) = self.tasks.longest(1), self.x
         return (channels, rows, width), (*self.kernel, self.filters, rows * width)
 
     @cached_property

@@ -50,10 +50,10 @@ class Finish:
         if self.curve is not None:
             self.curve(y)
 
-    def before(self, tile: Array) -> None:
-        """Prepare results [..., o] for `store`."""
+    def before(self, tile: Array, channels: slice = slice(None)) -> None:
+        """Prepare results [..., o] of some channels for `store`."""
         if self.bias is not None:
-            tile += self.bias
+            tile += self.bias[channels]
         if self.curve is not None and self.addend is None:
             self.curve(tile)
 
@@ -69,6 +69,10 @@ class Finish:
         """Finish what was stored."""
         if self.curve is not None and self.addend is not None:
             self.curve(y)
+
+
+Bound = Callable[[Array, Array, Finish], None]
+"""A convolution of (x, weight, finish) on memory that is known before."""
 
 
 class Bench:
@@ -144,11 +148,41 @@ def stage_shape(image: Sequence[int], rows: int, columns: int) -> tuple[int, int
     return channels, -(-rows * min(columns, width) // 16) * 16 + LINE // 4
 
 
-def cut(length: int, largest: int, threads: int = 1) -> list[slice]:
+class Grid:
+    """Every combination of elements of some sequences, the last of which runs fastest.
+
+    None is stored: an enormous batch has as many as images.
+    """
+
+    def __init__(self, *axes: Sequence[Any]) -> None:
+        self.axes = axes
+
+    def __len__(self) -> int:
+        return math.prod(map(len, self.axes))
+
+    def __getitem__(self, number: int) -> tuple[Any, ...]:
+        found: list[Any] = []
+        for axis in reversed(self.axes):
+            number, place = divmod(number, len(axis))
+            found.append(axis[place])
+        return tuple(reversed(found))
+
+    def longest(self, axis: int) -> int:
+        """Places of the longest slice along an axis."""
+        return max(map(length, self.axes[axis]))
+
+
+def length(part: slice) -> int:
+    """Places of a slice."""
+    found: int = part.stop - part.start
+    return found
+
+
+def cut(count: int, largest: int, threads: int = 1) -> list[slice]:
     """Even parts of at most ``largest``; a multiple of ``threads`` of them if there are several."""
-    count = max(1, -(-length // max(1, largest)))
-    if length >= threads:
-        count = -(-count // threads) * threads
-    count = min(count, max(1, length))
-    ends = [length * number // count for number in range(count + 1)]
+    parts = max(1, -(-count // max(1, largest)))
+    if count >= threads:
+        parts = -(-parts // threads) * threads
+    parts = min(parts, max(1, count))
+    ends = [count * number // parts for number in range(parts + 1)]
     return [slice(low, high) for low, high in pairwise(ends)]

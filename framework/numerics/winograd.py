@@ -13,16 +13,15 @@ Two threads hold each other up over the interpreter between short calls, so bloc
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from framework.numerics.team import Team
-from framework.numerics.tiles import Finish, bench_of, cut, fetch, room, stage_shape
+from framework.numerics.tiles import Bound, Finish, Grid, bench_of, cut, fetch, room, stage_shape
 
 Array = NDArray[Any]
 
@@ -39,7 +38,6 @@ FILTERS = {
 }
 """G for each m."""
 
-Part = tuple[int, slice, slice]
 """An image, and the rows and columns of tiles that a task takes."""
 
 BLOCK_BYTES = 1 << 21
@@ -132,22 +130,21 @@ class Winograd:
     team: Team
 
     @cached_property
-    def tasks(self) -> list[Part]:
-        """Blocks of tiles: as many as fit the cache, but not too few for a product."""
+    def tasks(self) -> Grid:
+        """(image, rows, columns) of blocks of tiles: as many as fit the cache, but not too few
+        for a product.
+        """
         down, across = (-(-size // self.m) for size in self.y[2:])
         fit = BLOCK_BYTES // ((self.m + 2) ** 2 * (self.x[1] + self.y[1]) * 4)
         fit = max(FEWEST_TILES, fit)
         columns = cut(across, max(WIDEST, fit // down))
         rows = cut(down, max(1, fit // (columns[0].stop or 1)), self.team.threads)
-        return list(itertools.product(range(self.x[0]), rows, columns))
+        return Grid(range(self.x[0]), rows, columns)
 
     @cached_property
     def largest(self) -> tuple[int, int]:
         """The most rows and columns of tiles that a task has."""
-        return (
-            max(rows.stop - rows.start for _, rows, _ in self.tasks),
-            max(columns.stop - columns.start for _, _, columns in self.tasks),
-        )
+        return self.tasks.longest(1), self.tasks.longest(2)
 
     def shapes(self, rows: int, across: int) -> dict[str, tuple[int, ...]]:
         """Arrays of a task."""
@@ -177,8 +174,12 @@ class Winograd:
         """Bytes that all workers need."""
         return self.size * min(self.team.threads, len(self.tasks))
 
-    def run(self, x: Array, weight: Array, finish: Finish, out: Array, scratch: Array) -> None:
-        """Convolve with a `transformed` weight."""
+    def bound(self, out: Array, scratch: Array) -> Bound:
+        """The function of (x, weight, finish), of a `transformed` weight."""
+        return partial(self.run, out, scratch)
+
+    def run(self, out: Array, scratch: Array, x: Array, weight: Array, finish: Finish) -> None:
+        """Convolve."""
 
         def task(number: int) -> None:
             part = image, rows, columns = self.tasks[number]
@@ -218,7 +219,7 @@ class Winograd:
         for line, target in zip(half, result, strict=True):
             GATHER[self.m](list(line), list(target), like(spare, target[0]))
 
-    def store(self, result: Array, part: Part, finish: Finish, out: Array) -> None:
+    def store(self, result: Array, part: tuple[Any, ...], finish: Finish, out: Array) -> None:
         """Put the places of the tiles where they belong."""
         image, *ranges = part
         finish.before(result)

@@ -12,13 +12,15 @@ from framework.ir.op import Array
 from framework.ir.types import TensorType, fixed_size
 from framework.numerics.banded import Banded, banded
 from framework.numerics.direct import Direct
-from framework.numerics.filters import flat, rows_apart, rows_first, taps_first
+from framework.numerics.filters import flat, rows_apart, rows_first, taps_first, window_panels
 from framework.numerics.geometry import Geometry
 from framework.numerics.kernel_rows import KernelRows
+from framework.numerics.panels import available
 from framework.numerics.row_panels import RowPanels, suits_row_panels
 from framework.numerics.spreading import Spreading
 from framework.numerics.tiles import Curve, Finish
 from framework.numerics.unfolded import Unfolded
+from framework.numerics.window_rows import WindowRows, suits_window_rows
 from framework.numerics.windows import Windows
 from framework.numerics.winograd import Winograd, transformed
 from framework.ops.window import AxisWindow, windows_at
@@ -29,11 +31,11 @@ FEWEST_TILES = 32
 MEDIUM_POSITIONS = 56 * 56
 """Up to here, plain products of unfolded 3 x 3 windows are as fast as Winograd's, and exact."""
 
-WORTH_TRANSFORMS = 60
+WORTH_TRANSFORMS = 100
 """Channels, half the harmonic mean of those before and after, from which Winograd is faster than
 panels: measured on images of 64 to 256 rows."""
 
-Algorithm = Banded | Direct | KernelRows | RowPanels | Unfolded | Winograd
+Algorithm = Banded | Direct | KernelRows | RowPanels | Unfolded | Winograd | WindowRows
 
 THIN = 96
 """Products over fewer numbers, those that a row of a kernel sees, are slower than copying all
@@ -60,28 +62,34 @@ def conv_kernel(
     shape = geometry(axes, groups, x, output)
     name, algorithm, layout = chosen(shape, how)
 
-    def run(
-        x: Array, addend: Array | None, weight: Array, bias: Array | None, *, out: Array,
-        scratch: Array,
-    ) -> None:  # fmt: skip
-        finish = Finish(bias, None if addend is None else image(addend), curve)
-        algorithm.run(image(x), weight, finish, image(out), scratch)
+    def bound(out: Array, scratch: Array) -> Callable[..., None]:
+        run = algorithm.bound(image(out), scratch)
+
+        def convolve(x: Array, addend: Array | None, weight: Array, bias: Array | None) -> None:
+            finish = Finish(bias, None if addend is None else image(addend), curve)
+            run(image(x), weight, finish)
+
+        return convolve
 
     layouts = {2: partial(of_image, layout)}
-    return Kernel(run, (output,), algorithm.scratch, layouts=layouts, algorithm=name)
+    return Kernel(bound, (output,), algorithm.scratch, layouts=layouts, algorithm=name, binds=True)
 
 
 def without_addend(kernel: Kernel | None) -> Kernel | None:
     """The kernel of (x, weight, bias)."""
     if kernel is None:
         return None
-    function = kernel.function
 
-    def run(x: Array, weight: Array, bias: Array | None, *, out: Array, scratch: Array) -> None:
-        function(x, None, weight, bias, out=out, scratch=scratch)
+    def bound(out: Array, scratch: Array) -> Callable[..., None]:
+        run = kernel.bound((out,), scratch)
+
+        def convolve(x: Array, weight: Array, bias: Array | None) -> None:
+            run(x, None, weight, bias)
+
+        return convolve
 
     layouts = {argument - 1: layout for argument, layout in kernel.layouts.items()}
-    return replace(kernel, function=run, layouts=layouts)
+    return replace(kernel, function=bound, layouts=layouts, binds=True)
 
 
 def geometry(
@@ -125,9 +133,12 @@ def chosen(shape: Geometry, how: How) -> tuple[str, Algorithm, Callable[[Array],
         return "banded matrices", matrices, partial(banded, strips=matrices.strips, windows=windows)
     m = edge(shape, how) if suits_winograd(shape) and not is_medium(shape) else 0
     thin = shape.inner * windows.kernel[1] < THIN
-    panels = how.blas == 1 and not thin and suits_row_panels(shape)
-    if panels and (m == 0 or (m == 2 and transforms_cost_most(shape))):
-        return "row panels", RowPanels(shape, team), rows_first
+    whole = m == 0 or (m == 2 and transforms_cost_most(shape))
+    if whole and how.blas == 1 and available():
+        if not thin and suits_window_rows(shape):
+            return "window rows", WindowRows(shape, team), window_panels
+        if suits_row_panels(shape):
+            return "row panels", RowPanels(shape, team), rows_first
     if m:
         before = (windows.pads[0][0], windows.pads[1][0])
         tiles = Winograd(shape.x, shape.y, before, m, team)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from framework.ir.graph import Graph
 from framework.ir.kernel import How
 from framework.ir.types import fixed_size
+from framework.numerics.panels import available
 from framework.numerics.team import SOLO
 
 PRODUCTS = ("attention", "convolution", "linear")
@@ -26,6 +27,9 @@ BLOCKS = ("fused_separable",)
 LARGE_PRODUCT = 150_000_000
 """Multiply-accumulates of a mean product from which our threads are faster: measured on models
 of 8 and 86 million a product, where BLAS's are, and of 440 and 2,200 million."""
+
+LARGE_IN_PANELS = 50_000_000
+"""The same where BLAS multiplies `panels`: the model of 86 million is faster by ours then."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,8 @@ def sharing(graph: Graph, lean: Graph, sizes: Mapping[str, int], how: How) -> Sh
     threads = how.team.threads
     works = list(products(graph, sizes))
     blocks = any(node.op.name in BLOCKS for node in lean)
-    if threads > 1 and not blocks and works and sum(works) < LARGE_PRODUCT * len(works):
+    large = LARGE_IN_PANELS if available() else LARGE_PRODUCT
+    if threads > 1 and not blocks and works and sum(works) < large * len(works):
         return Sharing(replace(how, team=SOLO, blas=threads), threads)
     return Sharing(how, 1)
 
