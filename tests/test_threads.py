@@ -52,6 +52,13 @@ def test_small_products_are_shared_by_blas_and_large_ones_by_the_team():
     assert (many.how.team.threads, many.blas) == (2, 1)
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_products_of_middle_size_are_the_teams_where_blas_multiplies_panels(monkeypatch, there):
+    monkeypatch.setattr("framework.runtime.sharing.available", lambda: there)
+    assert shared(CONV.format(size=100)).how.team.threads == (2 if there else 1)
+    assert shared(CONV.format(size=20)).how.team.threads == 1
+
+
 def test_blocks_of_small_products_are_shared_by_the_team():
     text = CONV.format(size=32).replace(
         "conv: {out: 8, kernel: 3}",
