@@ -73,22 +73,35 @@ class Timed:
         return (perf_counter() - start) * self.times
 
 
+class Memory:
+    """What products read and write: one buffer on the left, one for results, a ring between."""
+
+    def __init__(self, shapes: Sequence[Shape], dtype: str) -> None:
+        sizes = [tuple(map(prod, one.operands)) for one in shapes]
+        left, right, result = (max(side, default=0) for side in zip((0, 0, 0), *sizes, strict=True))
+        ring = max(right, min(RING, sum(size[1] for size in sizes)))
+        rng = np.random.default_rng(0)
+        self.left, self.ring = (rng.random(n, np.float32).astype(dtype) for n in (left, ring))
+        self.result = np.empty(result, dtype)
+        self.place = 0
+
+    def operands(self, shape: Shape) -> tuple[Array, Array, Array]:
+        """Left, right and result of the next product."""
+        left, right, result = map(prod, shape.operands)
+        start = self.place if self.place + right <= len(self.ring) else 0
+        self.place = start + right
+        flat = self.left[:left], self.ring[start : self.place], self.result[:result]
+        a, b, c = (x.reshape(sides) for x, sides in zip(flat, shape.operands, strict=True))
+        return a, b, c
+
+
 def timed_products(shapes: Mapping[str, Sequence[Shape]], dtype: str) -> list[Timed]:
     """The products of all nodes on data of their own, ready to be timed one after the other."""
     found = [(name, one) for name, several in shapes.items() for one in several if one.macs]
-    sizes = [tuple(map(prod, one.part.operands)) for _, one in found]
-    left, right, result = (max((size[n] for size in sizes), default=0) for n in range(3))
-    around = max(right, min(RING, sum(size[1] for size in sizes)))
-    rng = np.random.default_rng(0)
-    first, ring = (rng.random(count, np.float32).astype(dtype) for count in (left, around))
-    last, timed, place = np.empty(result, dtype), list[Timed](), 0
-    for (name, one), size in zip(found, sizes, strict=True):
-        place = 0 if place + size[1] > around else place
-        flat = first[: size[0]], ring[place : place + size[1]], last[: size[2]]
-        place += size[1]
-        a, b, c = (x.reshape(sides) for x, sides in zip(flat, one.part.operands, strict=True))
-        timed.append(Timed(name, a, b, c, one.macs / one.part.macs))
-    return timed
+    memory = Memory([one.part for _, one in found], dtype)
+    return [
+        Timed(name, *memory.operands(one.part), one.macs / one.part.macs) for name, one in found
+    ]
 
 
 def one_round(products: Sequence[Timed]) -> dict[str, float]:
