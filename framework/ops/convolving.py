@@ -133,8 +133,8 @@ def chosen(shape: Geometry, how: How) -> tuple[str, Algorithm, Callable[[Array],
         return "banded matrices", matrices, partial(banded, strips=matrices.strips, windows=windows)
     m = edge(shape, how) if suits_winograd(shape) and not is_medium(shape) else 0
     thin = shape.inner * windows.kernel[1] < THIN
-    whole = m == 0 or (m == 2 and transforms_cost_most(shape))
-    if whole and how.blas == 1 and available():
+    exact = m == 0 or (m == 2 and transforms_cost_most(shape))
+    if exact and how.blas == 1 and available():
         if not thin and suits_window_rows(shape):
             return "window rows", WindowRows(shape, team), window_panels
         if suits_row_panels(shape):
