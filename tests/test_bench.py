@@ -109,6 +109,19 @@ def test_an_unknown_engine_is_refused():
         bench(Job("small.yaml"), ["tourch"], 1)
 
 
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["--threads", "0"], 2, "error: threads is 0; at least 1 is needed\n"),
+        (["--weights", "no.npz"], 2, "error: no.npz: there is no such file\n  hint: "),
+        (["--memory-limit", "1"], 1, "error: the run needs 0.0 MB for its arrays"),
+    ],
+)
+def test_options_are_refused_as_by_run(words, code, message, capsys):
+    assert main(["bench", "small.yaml", "--rounds", "1", *words]) == code
+    assert capsys.readouterr().err.startswith(message)
+
+
 def test_a_process_that_ends_tells_why():
     with EngineProcess("framework", 1) as process, pytest.raises(RunError, match="nothing is"):
         process.ask("run", times=1)

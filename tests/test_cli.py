@@ -675,6 +675,15 @@ def test_a_full_disk_is_one_line():
     assert err == "error: cannot write the output: the system says: No space left on device\n"
 
 
+def test_results_that_cannot_be_written_are_a_failed_run(cli, monkeypatch):
+    def refuse(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("framework.runtime.npz.write_atomically", refuse)
+    code, _, err = cli("run", "tiny.yaml", "--output", "out.npz")
+    assert (code, err) == (1, "error: out.npz: the system says: No space left on device\n")
+
+
 def test_a_poor_encoding_stops_nothing():
     code, out, err = process("check", "tiny.yaml", PYTHONIOENCODING="ascii")
     assert (code, out[:17], err) == (0, "tiny.yaml: ok - 9", "")

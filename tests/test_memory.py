@@ -70,6 +70,14 @@ def test_a_run_that_would_not_fit_is_refused_with_the_figure():
         model.run(seed=0)
 
 
+def test_a_run_that_would_not_fit_is_refused_before_its_inputs_are_made(monkeypatch):
+    model = fw.load("lenet_vgg")
+    model.set_engine(memory_limit=10_000)
+    monkeypatch.setattr(model, "example_inputs", None)
+    with pytest.raises(RunError, match="the run needs"):
+        model.run(sizes={"B": 10**6})
+
+
 def test_a_limit_that_is_large_enough_changes_nothing():
     model = fw.load("lenet_vgg")
     expected = model.run(seed=0)["logits"]

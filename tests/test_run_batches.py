@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import os
 import shutil
@@ -21,6 +22,7 @@ from PIL import Image
 import framework as fw
 from framework.api.batches import run_batches
 from framework.api.batchplan import Wish
+from framework.api.journal import Journal
 from framework.api.sinks import names_in_folder
 from framework.cli import main
 from framework.errors import InputError
@@ -208,6 +210,7 @@ def test_whatever_is_cut_off_the_result_is_that_of_one_run(finished, table, jour
     Path(f"{output}.journal").write_bytes(lines[: head + journal % (len(lines) - head + 1)])
     run_batches(model, {"image": files}, output, Wish(batch=2))
     assert output.read_bytes() == whole
+    assert run_batches(model, {"image": files}, output, Wish(batch=2)).before == len(files)
 
 
 @pytest.mark.parametrize("output", ["out.csv", "out.jsonl", "out"])
@@ -250,6 +253,26 @@ def test_files_that_an_interrupted_writer_left_are_removed_and_no_others():
     assert [name for name in os.listdir("out") if name.startswith(".")] == [".mine.part"]
 
 
+def test_lines_that_two_runs_wrote_at_once_are_made_again():
+    run()
+    whole, journal = Path("out.csv").read_bytes(), Path("out.csv.journal")
+    head, *lines = journal.read_text().splitlines(keepends=True)
+    journal.write_text("".join((head, *lines[:3], *lines[1:])))
+    assert run() == 0
+    assert Path("out.csv").read_bytes() == whole
+
+
+@pytest.mark.parametrize("full", ["out.csv", "out.csv.journal"])
+def test_a_full_disk_is_told_with_the_file(full, capsys, monkeypatch):
+    def refuse(number):
+        if os.path.exists(full) and os.path.samestat(os.fstat(number), os.stat(full)):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    assert run() == 1
+    assert f"error: {full}: the system says: No space left on device\n" in capsys.readouterr().err
+
+
 def test_a_finished_run_has_nothing_left_to_do(capsys):
     run()
     before = Path("out.csv").read_bytes()
@@ -282,6 +305,8 @@ def test_new_files_are_added_and_changed_ones_done_again():
         (["--batch", "2", "-o", "a.txt"], "--output: expected .csv, .jsonl or a folder"),
         (["--batch", "2", "-o", "no/a.csv"], "--output: no/a.csv: there is no folder no"),
         (["--batch", "2", "-o", "labels"], "--input: image=in/*.gif stands for no file"),
+        (["--batch", "2", "-o", "."], "--output: . is no name for results"),
+        (["--input", "", "-o", "a.csv"], "--input: image= names no file"),
     ],
 )
 def test_a_wish_that_makes_no_sense_is_refused(words, fact, capsys):
@@ -308,6 +333,67 @@ def test_results_of_other_options_are_not_mixed(capsys):
     run()
     assert run("out.csv", "in/*.png", "4", "--top", "1") == 2
     assert "was begun with another run (top None; now top 1)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("change", ["labels", "outputs"])
+def test_results_of_a_changed_model_are_not_mixed(change, capsys):
+    model = MODEL.replace("outputs: {", "  - {relu: , id: other}\noutputs: {b: other, ")
+    Path("small.yaml").write_text(model)
+    run("out.jsonl")
+    if change == "labels":
+        Path("labels.txt").write_text("ape\nbat\ncow\n")
+    else:
+        swapped = model.replace("b: other", "b: head").replace("node: head", "node: other")
+        Path("small.yaml").write_text(swapped)
+    assert run("out.jsonl") == 2
+    assert "was begun with another run (model small" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["", "{}\n", "[1]\n", "\xff\n", '{"journal": 1, "run": {}}\n{}\n'])
+def test_a_damaged_journal_is_told_with_the_cure(text, capsys):
+    run()
+    Path("out.csv.journal").write_text(text, "latin-1")
+    assert run() == 2
+    err = capsys.readouterr().err
+    assert "hint: name another --output, or remove out.csv and out.csv.journal\n" in err
+
+
+@pytest.mark.parametrize("output", ["out.csv", "results/"])
+def test_one_run_at_a_time_writes_to_an_output(output, capsys):
+    run(output)
+    journal = Path(f"{output.rstrip('/')}.journal")
+    before = journal.read_bytes()
+    with Journal(Path(output), {}) as other:
+        other.hold()
+        assert run(output) == 2
+        assert "another run is writing it now" in capsys.readouterr().err
+    assert journal.read_bytes() == before
+    assert run(output) == 0
+
+
+def test_a_result_of_another_file_of_that_name_is_not_replaced(capsys):
+    os.mkdir("other")
+    picture("other/3.png", 33)
+    run("results/", "in/3.png")
+    before = Path("results/3.png.npz").read_bytes()
+    assert run("results/", "other/3.png") == 2
+    fact = "may be the result of in/3.png, other/3.png would replace it"
+    assert f"results/3.png.npz: {fact}" in capsys.readouterr().err
+    assert Path("results/3.png.npz").read_bytes() == before
+    assert run("results/", "./in/3.png") == 0  # the same file by another name
+    assert run("results/", "in/4.png") == 0
+
+
+def test_one_file_with_different_partners_is_refused():
+    files = {"x": ["a.npy", "a.npy"], "scale": ["c.npy", "d.npy"]}
+    with pytest.raises(InputError, match=r"a\.npy: is given twice for 'x', with different files"):
+        run_batches(fw.load("pair.yaml"), files, Path("y.jsonl"))
+
+
+def test_names_cannot_steer_the_terminal(capsys):
+    Path("in/a\x1b[31m.png").write_bytes(b"no picture")
+    assert run() == 1
+    assert "\x1b" not in "".join(capsys.readouterr())
 
 
 def test_inputs_with_different_numbers_of_files_are_refused():

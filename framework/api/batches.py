@@ -119,10 +119,11 @@ class Runner:
 
     def run(self, items: Sequence[Item]) -> Summary:
         """Do what is left of the items."""
-        left = self.left(items)
-        self.summary = Summary(len(items), len(items) - len(left))
-        for batch in grouped(self.loaded(left), self.wish.batch):
-            self.finish(batch)
+        with self.journal:
+            left = self.left(items)
+            self.summary = Summary(len(items), len(items) - len(left))
+            for batch in grouped(self.loaded(left), self.wish.batch):
+                self.finish(batch)
         return self.summary
 
     def left(self, items: Sequence[Item]) -> list[Item]:
@@ -136,8 +137,7 @@ class Runner:
         known = {item.name: item for item in items}
         stale = {e.file for e in done if e.file in known and is_stale(known[e.file], e.signature)}
         kept = self.sink.resume(done, stale)
-        if kept != done:
-            self.journal.write(kept)
+        self.journal.write(kept)  # always: a last line that was cut off must be gone
         there = {entry.file for entry in kept}
         return [item for item in items if item.name not in there]
 

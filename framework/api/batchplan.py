@@ -64,7 +64,9 @@ def items_of(model: Model, files: Files) -> list[Item]:
     found: dict[str, Item] = {}
     for number, name in enumerate(files[leader]):
         chosen = {n: listed[number % len(listed)] for n, listed in files.items()}
-        found.setdefault(name, Item(name, chosen))
+        if found.setdefault(name, Item(name, chosen)).files != chosen:
+            fact = f"{name}: is given twice for '{leader}', with different files for other inputs"
+            raise InputError(f"{fact}\n  hint: give one of them under another name")
     return list(found.values())
 
 
@@ -193,6 +195,9 @@ def csv_field(name: str, layout: Layout, best: Mapping[str, int]) -> Field:
 
 def check_place(path: Path) -> None:
     """Refuse a place that cannot be written, or holds what is not ours, before any work."""
+    if not path.name:  # such as . and /
+        hint = "for example -o results.csv, -o results.jsonl or -o folder/"
+        raise InputError(f"--output: {path} is no name for results\n  hint: {hint}")
     journal = path.with_name(f"{path.name}.journal")
     if not path.parent.is_dir():
         raise InputError(f"--output: {path}: there is no folder {path.parent}")
@@ -214,6 +219,8 @@ def run_facts(model: Model, wish: Wish) -> dict[str, object]:
     for node in model.ir:
         wires = sorted((port, str(v)) for port, v in model.ir.wires_of(node.name).items())
         text.update(f"{node.name} {node.op!r} {wires} {sorted(node.parameters.items())}\n".encode())
+    for name, value in model.ir.outputs.items():
+        text.update(f"{name} {value} {model.labels(name)}\n".encode())
     recipes = InputReader(model.ir, model.document).recipes
     text.update(repr(sorted((name, repr(plain(r))) for name, r in recipes.items())).encode())
     stored = hashlib.sha256()

@@ -6,7 +6,7 @@
 
 A line is written once its results are on the disk, and says how far they reach.  Whatever moment
 an interruption comes at, results without a line are thrown away and made again: nothing is lost,
-and nothing is there twice.
+and nothing is there twice.  A run holds its journal, so that no other one adds to it meanwhile.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from framework.errors import InputError
-from framework.runtime.files import write_atomically
+from framework.errors import InputError, RunError
+from framework.runtime.files import placing, write_atomically
 
 VERSION = 1
 SIGNATURE_BYTES = 16
@@ -47,17 +47,61 @@ class Journal:
         self.path = output.with_name(f"{output.name}.journal")
         self.output = output
         self.run = dict(run)
+        self._held: BinaryIO | None = None
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        if self._held is not None:
+            self._held.close()
+            self._held = None
+
+    def hold(self) -> None:
+        """Keep the journal to this run, until it ends however it may, or it is written anew."""
+        self.__exit__()
+        try:
+            self._held = locked(self.path)
+        except BlockingIOError:
+            hint = "hint: wait for it, or name another --output"
+            raise InputError(f"{self.output}: another run is writing it now\n  {hint}") from None
 
     def read(self) -> list[Entry]:
         """The inputs that are done; a last line that was cut off does not count.
 
-        Raises `InputError` for results of another model, other weights or other options.
+        Raises `InputError` for results of another model, other weights or other options, and
+        while another run adds to them.
         """
         if not self.path.is_file():
             return []
-        first, *lines = self.path.read_text("utf-8").split("\n")[:-1] or [""]
-        self.check_run(parsed(first, self.path))
-        return [entry_of(parsed(line, self.path), self.path) for line in lines]
+        self.hold()
+        first, *lines = self.path.read_text("utf-8", "replace").split("\n")[:-1] or [""]
+        self.check_run(self.parsed(first))
+        return [self.entry(line) for line in lines]
+
+    def parsed(self, line: str) -> dict[str, object]:
+        """One line as data."""
+        try:
+            found = json.loads(line)
+        except ValueError:
+            found = None
+        if not isinstance(found, dict):
+            raise self.damaged(line)
+        return found
+
+    def entry(self, line: str) -> Entry:
+        """One line as an entry."""
+        found = self.parsed(line)
+        file, signature = found.get("file"), found.get("signature")
+        end, check = found.get("end"), found.get("check")
+        if isinstance(file, str) and isinstance(signature, str):
+            if isinstance(end, int) and isinstance(check, int):
+                return Entry(file, signature, end, check)
+        raise self.damaged(line)
+
+    def damaged(self, line: str) -> InputError:
+        """A line that this program has not written."""
+        return InputError(f"{self.path}: is damaged: '{line:.60}' is no entry\n  {self.cure}")
 
     def check_run(self, head: Mapping[str, object]) -> None:
         """Refuse to mix results of different runs."""
@@ -83,14 +127,37 @@ class Journal:
         def put(file: BinaryIO) -> None:
             file.write(text.encode())
 
-        write_atomically(self.path, put)
+        with placing(self.path, RunError):
+            write_atomically(self.path, put)
+        self.hold()
 
     def append(self, entries: Iterable[Entry]) -> None:
         """Some more inputs are done; their results must be on the disk already."""
-        with self.path.open("ab") as file:
-            file.write("".join(f"{line_of(entry)}\n" for entry in entries).encode())
+        text = "".join(f"{line_of(entry)}\n" for entry in entries)
+        with placing(self.path, RunError), self.path.open("ab") as file:
+            file.write(text.encode())
             file.flush()
             os.fsync(file.fileno())
+
+
+def locked(path: Path) -> BinaryIO | None:
+    """A file, open, whose lock ends when it is closed; None where the system has no such locks.
+
+    Raises BlockingIOError while somebody else has it.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        return None
+    file = path.open("rb")
+    try:
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.close()
+        if isinstance(error, BlockingIOError):
+            raise
+        return None
+    return file
 
 
 def told(run: Mapping[str, object], names: Iterable[str]) -> str:
@@ -101,27 +168,6 @@ def told(run: Mapping[str, object], names: Iterable[str]) -> str:
 def line_of(entry: Entry) -> str:
     """An entry as JSON; names that are no Unicode survive as escapes."""
     return json.dumps(asdict(entry))
-
-
-def parsed(line: str, path: Path) -> dict[str, object]:
-    """One line of a journal."""
-    try:
-        found = json.loads(line)
-    except ValueError:
-        found = None
-    if not isinstance(found, dict):
-        raise InputError(f"{path}: is damaged: '{line:.60}' is no entry\n  hint: remove it")
-    return found
-
-
-def entry_of(found: Mapping[str, object], path: Path) -> Entry:
-    """One line of a journal as an entry."""
-    file, signature = found.get("file"), found.get("signature")
-    end, check = found.get("end"), found.get("check")
-    if isinstance(file, str) and isinstance(signature, str):
-        if isinstance(end, int) and isinstance(check, int):
-            return Entry(file, signature, end, check)
-    raise InputError(f"{path}: is damaged: {found} is no entry\n  hint: remove it")
 
 
 def signature_of(paths: Iterable[str]) -> str:

@@ -220,6 +220,9 @@ class Model(Card):
         arrays = {name: reader.array(name, value) for name, value in named.items()}
         notes = {name: described(value) for name, value in named.items()}
         if not arrays:
+            if sizes:
+                self.check_sizes(sizes)
+                self.session.plan({**self.ir.examples, **sizes})  # refused before inputs are made
             arrays = self.example_inputs(sizes, seed)
             start = self.seed if seed is None else seed
             notes = {

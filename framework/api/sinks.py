@@ -22,6 +22,7 @@ import numpy as np
 from framework.api.journal import Entry
 from framework.errors import InputError, RunError
 from framework.ir.op import Array
+from framework.runtime.files import placing
 from framework.runtime.npz import write_npz
 
 Best = list[tuple[str, float]]
@@ -87,8 +88,8 @@ class LineSink(Sink):
             if not self.head.startswith(begun):
                 raise changed(self.path, "its first line")
             for entry in done:
-                line = file.read(entry.end - file.tell())
-                if file.tell() < entry.end:
+                line = file.read(max(0, entry.end - file.tell()))
+                if file.tell() != entry.end:
                     break
                 if zlib.crc32(line) != entry.check:
                     raise changed(self.path, f"the line of {entry.file}")
@@ -98,7 +99,7 @@ class LineSink(Sink):
     def write(self, results: Iterable[Result]) -> list[Entry]:
         """Append a line for each."""
         entries: list[Entry] = []
-        with self.path.open("ab") as file:
+        with placing(self.path, RunError), self.path.open("ab") as file:
             for result in results:
                 line = self.line(result)
                 file.write(line)
@@ -202,6 +203,7 @@ class FolderSink(Sink):
         """The entries whose files are there in full."""
         self.path.mkdir(exist_ok=True)
         self.sweep()
+        self.check_owners(done)
         return [entry for entry in done if entry.file not in stale and self.is_there(entry)]
 
     def sweep(self) -> None:
@@ -211,6 +213,18 @@ class FolderSink(Sink):
             name = left.name[1:].removesuffix(".part").rpartition(".")[0]
             if str(left.with_name(name).relative_to(self.path)) in results:
                 left.unlink()
+
+    def check_owners(self, done: Sequence[Entry]) -> None:
+        """Refuse to put a result where that of another input is, of an earlier run."""
+        mine = {name: file for file, name in self.names.items()}
+        for other in (entry.file for entry in done if entry.file not in self.names):
+            for name in possible_names(other):
+                file = mine.get(name, other)
+                same = os.path.abspath(file) == os.path.abspath(other)
+                if not same and (self.path / name).exists():
+                    fact = f"may be the result of {other}, {file} would replace it"
+                    hint = "name another --output, or give all files in one command"
+                    raise InputError(f"{self.path / name}: {fact}\n  hint: {hint}")
 
     def is_there(self, entry: Entry) -> bool:
         """Is the file of an input there, as long as it was?  Inputs of earlier runs count."""
@@ -230,6 +244,12 @@ class FolderSink(Sink):
         file.parent.mkdir(parents=True, exist_ok=True)
         write_npz(file, result.arrays, RunError)
         return Entry(result.file, result.signature, file.stat().st_size, 0)
+
+
+def possible_names(file: str) -> list[str]:
+    """The names that `names_in_folder` may have given to the result of an input."""
+    parts = Path(os.path.abspath(file)).parts[1:]
+    return [f"{os.path.join(*parts[number:])}.npz" for number in range(len(parts))]
 
 
 def names_in_folder(files: Sequence[str]) -> dict[str, str]:

@@ -15,7 +15,7 @@ from framework.cli.parsing import Parser, add_model, checked_sizes, natural, set
 from framework.cli.runbatches import HELP, add_batches, expanded, is_stream
 from framework.cli.runbatches import execute as execute_batches
 from framework.cli.runreport import as_dict, show_run
-from framework.errors import InputError, did_you_mean
+from framework.errors import InputError, RunError, did_you_mean
 from framework.ir.op import Array
 from framework.runtime.npz import write_npz
 
@@ -97,7 +97,7 @@ def execute(options: Namespace) -> int:
             progress=advance,
         )
     if options.output is not None:
-        write_npz(Path(options.output), results(run), InputError)
+        write_npz(Path(options.output), results(run), RunError)
     if options.json:
         say_json(as_dict(model, run, options.top, options.output))
         return 0

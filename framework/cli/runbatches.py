@@ -11,7 +11,7 @@ from pathlib import Path
 from framework.api.model import Model
 from framework.cli.output import say, say_json, watched
 from framework.cli.parsing import Parser, natural
-from framework.errors import InputError
+from framework.errors import InputError, visible
 
 STREAMS = (".csv", ".jsonl")
 MOST_NAMED = 8
@@ -56,6 +56,8 @@ def is_stream(options: Namespace) -> bool:
 
 def expanded(name: str, file: str) -> list[str]:
     """The files that a pattern or a folder stands for; a plain name stands for itself."""
+    if not file:
+        raise InputError(f"--input: {name}= names no file\n  hint: --input {name}=FILE")
     path = Path(file)
     if path.is_dir():
         found = [str(one) for one in path.iterdir() if one.is_file() and one.name[0] != "."]
@@ -119,5 +121,5 @@ def check_options(options: Namespace, files: Mapping[str, Sequence[str]]) -> Non
 
 def complain(name: str, reason: str) -> None:
     """One input failed; the rest goes on."""
-    text = reason if name in reason else f"{name}: {reason}"
+    text = visible(reason if name in reason else f"{name}: {reason}")
     print(f"error: {text}", file=sys.stderr)  # plainly: above a progress bar, which rich sees to

@@ -157,15 +157,17 @@ def bench(
 ) -> Bench:
     """Measure a model on our engine and on others.
 
-    Raises `InputError` for an engine that nobody knows, `RunError` where ours fails; another one
-    that fails is left out, and the reason told.
+    Raises `InputError` for an engine that nobody knows and for options that make no sense,
+    `RunError` where ours fails; another one that fails is left out, and the reason told.
     """
     check_names(against)
     busy = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     with TemporaryDirectory(prefix="framework-bench-") as folder, ExitStack() as stack:
         left_out = {name: why for name in against if (why := missing(name))}
         model = load(job.graph, weights=job.weights, seed=job.seed, **dict(job.settings))
+        model.set_engine(threads=job.threads, **job.engine_options)
         sizes = {**model.ir.examples, **job.sizes}
+        model.session.plan(sizes)  # options, weights and memory are refused here, with their hints
         left_out |= prepare(model, sizes, [n for n in against if n not in left_out], Path(folder))
         name, inputs = model.name, list(model.inputs)
         del model  # its weights are memory that the engines may need
