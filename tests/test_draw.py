@@ -165,6 +165,81 @@ def test_queries_keys_and_values_are_one_box_each():
     assert [titles.count(letter) for letter in "QKV"] == [1, 1, 1]
 
 
+PYRAMID = """\
+format: 1
+dims: {B: {example: 1}, H: {multiple_of: 32, example: 64}}
+inputs: {image: [B, 3, H, H]}
+blocks:
+  stage:
+    args: {out: int}
+    inputs: {x: [N, C, H, W]}
+    nodes: [{conv: {out: out, kernel: 3, pad: 1}}, relu, {max_pool: {kernel: 2}}]
+  meet:
+    inputs: {x: [N, K, h, w], finer: [N, C, 2*h, 2*w]}
+    nodes:
+      - {conv: {out: K, kernel: 1}, in: finer, id: score}
+      - {upsample: 2, in: x}
+      - {add: , in: [prev, score]}
+nodes:
+  - {use: stage, with: {out: 8}}
+  - {use: stage, with: {out: 16}}
+  - {use: stage, with: {out: 32}, id: third}
+  - {use: stage, with: {out: 64}, id: fourth}
+  - {use: stage, with: {out: 64}}
+  - {conv: {out: 21, kernel: 1}}
+  - relu
+  - {conv: {out: 21, kernel: 1}}
+  - {use: meet, in: {x: prev, finer: fourth}}
+  - {use: meet, in: {x: prev, finer: third}}
+  - {conv: {out: 21, kernel: 3, pad: 1}}
+  - relu
+  - {conv: {out: 21, kernel: 1}, id: scores}
+outputs: {scores: scores}
+"""
+
+
+def ends_in(scene):
+    """Titles at the ends of all arrows."""
+    titles = {box.id: box.title for box in scene.boxes}
+    return {(titles[curve.source], titles[curve.target]) for curve in scene.curves}
+
+
+def test_x_is_the_first_input_of_a_block_whatever_is_read_first():
+    scene = fw.loads(PYRAMID).draw(focus="meet").found.scene
+    assert ends_in(scene) == {
+        ("Fourth", "Score"), ("x", "Upsample"), ("Upsample", "+"), ("Score", "+")
+    }  # fmt: skip
+
+
+def test_a_u_that_nobody_could_read_becomes_columns():
+    scene = fw.loads(PYRAMID).draw().found.scene
+    assert {curve.kind for curve in scene.curves} == {"flow"}
+
+
+def test_a_figure_that_nobody_can_read_is_not_told_to_fold_what_is_folded():
+    nodes = "\n".join(f"  - {{linear: 4, in: x, id: a_linear_layer_{i}}}" for i in range(40))
+    names = ", ".join(f"a_linear_layer_{i}" for i in range(40))
+    text = f"format: 1\ninputs: {{x: [2, 4]}}\nnodes:\n{nodes}\n  - {{add: , in: [{names}]}}\n"
+    with pytest.raises(fw.InputError) as caught:
+        fw.loads(text).draw()
+    assert "43 boxes: put parts in blocks" in str(caught.value)
+
+
+def test_the_width_of_a_head_is_said_where_there_is_one():
+    text = """\
+format: 1
+dims: [B, T]
+inputs: {x: [B, T, 64]}
+nodes:
+  - {relative_bias: {heads: 4, size: T}, id: bias}
+  - {multi_head_attention: {heads: 4, width: 32}, in: {q: x, keep: bias}}
+  - rms_norm
+"""
+    scene = fw.loads(text).draw().found.scene
+    lines = {line.string for box in scene.boxes for line in box.lines}
+    assert {"Relative bias, 4 heads", "4 heads, d = 8", "RMSNorm"} <= lines
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_the_figure_chosen_for_a_slide_can_be_read(name):
     found = model(name).draw()

@@ -129,8 +129,8 @@ def test_a_rule_is_read_from_its_spelling(value, rule):
     ("value", "fact", "hint"),
     [
         ("he_norml", "there is no initialiser 'he_norml'", "did you mean 'he_normal'?"),
-        ({"zzz": 1}, "there is no initialiser 'zzz'", None),
-        ({3: 1}, "there is no initialiser 3", None),
+        ({"zzz": 1}, "there is no initialiser 'zzz'", f"initialisers: {', '.join(RULES)}"),
+        ({3: 1}, "there is no initialiser 3", f"initialisers: {', '.join(RULES)}"),
         ("normal", "normal needs the standard deviation", "write {normal: 0.02}"),
         ({"zeros": 1}, "zeros takes no number", "write zeros"),
         ({"normal": "x"}, "the standard deviation of normal is a finite number, not 'x'", None),

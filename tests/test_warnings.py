@@ -89,6 +89,12 @@ def test_attention_wants_positions_before_it(before, found):
     assert codes(f"{before}multi_head_attention: 2", "x: [2, 5, 8]") == found
 
 
+def test_learned_queries_know_their_places():
+    read = "{parameter: [1, 7, 8]}, {expand: [2, 7, 8]}, {multi_head_attention: 2, in: [prev, x]}"
+    assert codes(read, "x: [2, 5, 8]") == []
+    assert codes(read.replace("7", "1"), "x: [2, 5, 8]") == ["attention-without-positions"]
+
+
 def test_a_causal_mask_tells_positions():
     assert codes("multi_head_attention: {heads: 2, causal: true}", "x: [2, 5, 8]") == []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import product
 
 from framework.draw.figure import Content
 from framework.draw.layout import Options
@@ -46,7 +47,7 @@ def choose(graph: Graph, content: Content, wish: Wish, style: Style) -> Choice:
     if best.text < LEGIBLE and not wish.force:
         raise InputError(
             f"the smallest text would have {best.text:.1f} points on a slide\n"
-            f"  hint: {advice(best)}; --force draws it all the same"
+            f"  hint: {advice(best, trial)}; --force draws it all the same"
         )
     return maker.with_air(best, trial, options)
 
@@ -55,6 +56,9 @@ def largest(maker: Maker, content: Content, wish: Wish) -> tuple[Choice, Content
     """The first candidate that is readable, else that with the largest text."""
     best: tuple[Choice, Content, Options] | None = None
     for trial, options in candidates(maker.graph, content, wish):
+        legible = best is not None and best[0].text >= LEGIBLE
+        if not options.look.arms and (legible or not maker.has_arms(trial)):
+            continue
         if is_hopeless(maker, trial, options, wish, None if best is None else best[2]):
             continue
         found = maker.choice(trial, options)
@@ -79,13 +83,17 @@ def is_hopeless(
 
 
 def candidates(graph: Graph, content: Content, wish: Wish) -> Iterator[tuple[Content, Options]]:
-    """Ways to draw the graph that agree with the wish, from detailed to coarse."""
+    """Ways to draw the graph that agree with the wish, from detailed to coarse.
+
+    The last are without the U of a U-Net, for one that nobody could read.
+    """
     leans = [wish.lean] if wish.lean is not None else [False, True]
-    for uneven in [True] if wish.wrap is not None else [False, True]:
-        for lean in leans:
-            for trial, options in plain_candidates(graph, content, wish, lean):
-                if not uneven or options.wrap > 1 or wish.wrap is not None:
-                    yield trial, replace(options, uneven=uneven)
+    unevens = [True] if wish.wrap is not None else [False, True]
+    for arms, uneven, lean in product((True, False), unevens, leans):
+        for trial, options in plain_candidates(graph, content, wish, lean):
+            if not uneven or options.wrap > 1 or wish.wrap is not None:
+                look = replace(options.look, arms=arms)
+                yield trial, replace(options, look=look, uneven=uneven)
 
 
 def plain_candidates(
@@ -119,11 +127,13 @@ def wished_panels(wish: Wish) -> list[tuple[tuple[str, ...] | None, int]]:
     return [((), 2), ((), 1), (None, 0)] if wish.level is None else [(None, 0)]
 
 
-def advice(choice: Choice) -> str:
+def advice(choice: Choice, content: Content) -> str:
     """What to fold."""
     counts = {panel.title: len(panel.units) for panel in choice.diagram.panels}
     largest = max(counts, key=lambda title: counts[title])
+    is_open = content.level > 1 or any(panel.groups for panel in choice.diagram.panels)
+    fold = "fold it (--level 0), put" if is_open else "put"
     return (
-        f"'{largest}' has {counts[largest]} boxes: fold it (--level 0), put parts in blocks, "
+        f"'{largest}' has {counts[largest]} boxes: {fold} parts in blocks, "
         "or show one block with --focus"
     )

@@ -13,6 +13,9 @@ from framework.ir.graph import Graph, Node, Value
 QUIET = ("shape",)
 """Categories that only move elements; with one input they are drawn as part of an arrow."""
 
+TELLING = ("upsample", "resize", "roll", "depth_to_space", "space_to_depth")
+"""Operators of these categories that are a step of the network all the same."""
+
 SILENT_OPS = ("dropout", "identity")
 
 
@@ -78,7 +81,8 @@ class Folding:
         """Is the node drawn as part of an arrow?"""
         if not self.quiet or self.unit(node.name) != self.repeats.canonical(node.name):
             return False
-        silent = node.op.category in QUIET or node.op.name in SILENT_OPS
+        moves = node.op.category in QUIET and node.op.name not in TELLING
+        silent = moves or node.op.name in SILENT_OPS
         outputs = {value.node for value in self.graph.outputs.values()}
         return silent and len(self.graph.wires_of(node.name)) == 1 and node.name not in outputs
 

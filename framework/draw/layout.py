@@ -54,7 +54,8 @@ def assembled(
 ) -> Scene:
     """The whole figure of panels that are laid out; the overview is wrapped if so wished."""
     first, *others = layouts
-    if options.wrap > 1 and options.look.direction == "TB" and find_arms(first.panel) is None:
+    u = options.look.arms and find_arms(first.panel) is not None
+    if options.wrap > 1 and options.look.direction == "TB" and not u:
         first = wrapped(first, options.wrap, style, options.uneven)
     return Assembly(diagram, style, options, [first, *others]).scene()
 

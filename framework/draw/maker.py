@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from framework.draw.arms import find_arms
 from framework.draw.diagram import Diagram, Unit
 from framework.draw.figure import INSIDE, Content, FigureBuilder
 from framework.draw.fold import Repeats
@@ -90,7 +91,7 @@ class Maker:
     def look_key(self, content: Content, options: Options) -> tuple[object, ...]:
         """What distinguishes the layouts of candidates before they are wrapped."""
         look = options.look
-        return (*self.key(content), look.direction, look.shapes, look.lean, look.air)
+        return (*self.key(content), look.direction, look.shapes, look.lean, look.arms, look.air)
 
     def panels(self, content: Content, options: Options) -> list[PanelLayout]:
         """The panels of a candidate, laid out in one column."""
@@ -107,6 +108,10 @@ class Maker:
         found = self.choice(content, replace(options, wrap=1))
         slide = SLIDE[0] / SLIDE[1]
         return found is not None and found.scene.width / found.scene.height > slide
+
+    def has_arms(self, content: Content) -> bool:
+        """Is the overview drawn as the U of a U-Net?"""
+        return find_arms(self.diagram(content).panels[0]) is not None
 
     def size(self, content: Content) -> int:
         """Number of boxes of a candidate."""

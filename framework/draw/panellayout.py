@@ -40,13 +40,15 @@ WIDER = 60.0
 class PanelOptions:
     """How panels are laid out.
 
-    ``lean`` leaves out the facts of operators; ``air`` are points that ranks stand further
-    apart; ``lines`` are further lines in boxes by unit (parameters, MACs).
+    ``arms`` draws the U of a U-Net, which takes more room than a column; ``lean`` leaves out the
+    facts of operators; ``air`` are points that ranks stand further apart; ``lines`` are further
+    lines in boxes by unit (parameters, MACs).
     """
 
     direction: str = "TB"
     shapes: bool = True
     lean: bool = False
+    arms: bool = True
     air: float = 0.0
     lines: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -59,7 +61,7 @@ class PanelPlacer:
         self.style = style
         self.direction = look.direction
         self.air = look.air
-        self.arms = find_arms(panel) if look.direction == "TB" else None
+        self.arms = find_arms(panel) if look.arms and look.direction == "TB" else None
         column = look.direction == "TB" and self.arms is None
         self.aside = find_asides(self.panel) if column else {}
         self.labels: dict[tuple[str, str], str] = {}

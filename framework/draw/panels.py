@@ -174,14 +174,27 @@ class PanelBuilder:
             return self.folding.unit(source.node)
         port = f"{PORT}{panel.id}:{self.folding.repeats.canonical(source.node)}"
         if port not in panel.units:
-            known = any(unit.startswith(PORT) for unit in panel.units)
-            title = self.port_title(source.node) if known else "x"
+            title = "x" if self.is_entry(panel, source.node) else self.port_title(source.node)
             kind: UnitKind = "port" if len(title) == 1 else "input"
             panel.units[port] = Unit(port, title, "input", kind, type=type_)
         return port
 
+    def is_entry(self, panel: Panel, name: str) -> bool:
+        """Does it feed the block's first input? Where nobody knows, what is read first does."""
+        canonical = self.folding.repeats.canonical
+        scope = self.graph.scopes.get(self.folding.root)
+        if scope is not None and scope.entry is not None and scope.entry in self.graph:
+            return canonical(scope.entry) == canonical(name)
+        return not any(unit.startswith(PORT) for unit in panel.units)
+
     def port_title(self, name: str) -> str:
-        """What comes from outside: its name; the user's title where nothing is computed."""
+        """What comes from outside: its block or its name; the user's title for what is stored."""
+        parts, own = name.split("."), self.folding.root.split(".")
+        pairs = enumerate(zip(parts, own, strict=False))
+        common = next((at for at, (part, other) in pairs if part != other), 0)
+        for end in (common + 1, common + 2):  # a block, or one of its copies
+            if ".".join(parts[:end]) in self.graph.scopes:
+                return self.scope_title(self.folding.repeats.canonical(".".join(parts[:end])))
         title = words(name.rpartition(".")[2])
         return title if self.graph.wires_of(name) else self.titled(name, title)
 

@@ -20,8 +20,12 @@ NAMES = {
     "global_max_pool": "Global MaxPool",
     "layer_norm": "LayerNorm",
     "batch_norm": "BatchNorm",
+    "group_norm": "GroupNorm",
+    "instance_norm": "InstanceNorm",
+    "rms_norm": "RMSNorm",
     "multi_head_attention": "Multi-head attention",
     "positional": "Position",
+    "positional_2d": "2D position",
     "causal_mask": "Causal mask",
     "alibi": "ALiBi",
     "mask_fill": "Mask",
@@ -31,6 +35,11 @@ NAMES = {
     "elu": "ELU",
     "leaky_relu": "Leaky ReLU",
     "silu": "SiLU",
+    "selu": "SELU",
+    "celu": "CELU",
+    "prelu": "PReLU",
+    "glu": "GLU",
+    "swiglu": "SwiGLU",
     "hard_swish": "Hard swish",
     "matmul": "MatMul",
     "einsum": "Einsum",
@@ -150,9 +159,11 @@ def out_fact(node: Node, value: object, inputs: Sequence[TensorType]) -> str:
 
 
 def heads_fact(node: Node, value: object, inputs: Sequence[TensorType]) -> str:
-    """``12 heads, d = 64``."""
-    width = node.outputs[0].shape[-1]
-    return f"{value} heads, d = {width // value}" if isinstance(value, int) else f"{value} heads"
+    """``12 heads, d = 64``; a table of positions alone has no width."""
+    if not inputs or not isinstance(value, int):
+        return f"{value} heads"
+    width = getattr(node.op, "width", None)
+    return f"{value} heads, d = {(inputs[0].shape[-1] if width is None else width) // value}"
 
 
 def groups_fact(node: Node, value: object, inputs: Sequence[TensorType]) -> str:

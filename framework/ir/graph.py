@@ -106,7 +106,10 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """One copy of a block: ``encoder.3`` of block ``encoder_block``, copy 3 of 12."""
+    """One copy of a block: ``encoder.3`` of block ``encoder_block``, copy 3 of 12.
+
+    ``entry`` is the node that its first input comes from, where that is known.
+    """
 
     path: str
     block: str
@@ -114,6 +117,7 @@ class Scope:
     copies: int = 1
     place: Place | None = None
     doc: str | None = None
+    entry: str | None = None
 
 
 class Graph:

@@ -73,9 +73,15 @@ def broadcast(
 def _widen(size: Size, other: Size, what: str, conditions: list[Condition]) -> Size:
     if size == 1:
         return other
-    if other == 1 or size == other or equal(size, other).always:
+    if other == 1 or size == other:
         return size
-    hint = f"use one name for both, or require: [{size} == {other}]; what repeats is a literal 1"
+    verdict = equal(size, other)
+    if verdict.always:
+        return size
+    hint = "sizes that meet are equal, or one of them is 1"
+    if verdict.undecided:
+        hint = f"use one name for both, or require: [{size} == {other}]"
+        hint += "; what repeats is a literal 1"
     conditions.append(Condition("==", size, other, what, hint))
     fixed = next((s for s in (size, other) if isinstance(s, int)), None)
     return maximum(size, other) if fixed is None else fixed

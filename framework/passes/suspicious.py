@@ -21,7 +21,7 @@ ALLOW = re.compile(r"#\s*framework:\s*allow\s+([a-z-]+(?:\s*,\s*[a-z-]+)*)")
 
 ATTENTION = ("additive_attention", "attention", "linear_attention", "multi_head_attention")
 RECURRENT = ("causal_conv", "gru", "lstm", "rnn")
-JOINING = ("add", "concat", "mul")
+JOINING = ("add", "concat", "expand", "mul")
 STORED = ("constant", "parameter")
 
 
@@ -182,7 +182,7 @@ def tells_order(graph: Graph, node: Node) -> bool:
     """Does the operator treat a token by its place?
 
     Positions and recurrence do, windows that overlap do, a causal mask does, and so does a stored
-    table of several rows that is added to the tokens.
+    table of several rows that is added to the tokens, or that is the tokens (learned queries).
     """
     op = node.op
     if op.category == "position" and op.name != "mask_fill":

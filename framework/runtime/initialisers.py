@@ -159,7 +159,8 @@ def parse_rule(value: object) -> Rule:
 def checked(name: object, value: object) -> Rule:
     """A rule whose name is known and whose number is there exactly if the rule takes one."""
     if not isinstance(name, str) or name not in RULES:
-        raise Mistake(f"there is no initialiser {name!r:.60}", hint=did_you_mean(name, RULES))
+        hint = did_you_mean(name, RULES) or f"initialisers: {', '.join(RULES)}"
+        raise Mistake(f"there is no initialiser {name!r:.60}", hint=hint)
     meaning = RULES[name][1]
     if value is None:
         if meaning:

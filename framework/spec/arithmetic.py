@@ -61,6 +61,11 @@ def number(value: Value) -> Number:
     return value
 
 
+def is_whole(value: Value) -> bool:
+    """Is it a whole number or a size?"""
+    return isinstance(value, int | Dim) and not isinstance(value, bool)
+
+
 def truth(value: Value) -> bool:
     """The value, which must be true or false."""
     if not isinstance(value, bool):

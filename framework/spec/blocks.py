@@ -65,7 +65,7 @@ class BlockEntry:
             reserved=reserved_names(block),
             borrowed=site.borrowed,
         )
-        self.note_scope(site, block)
+        self.note_scope(site, block, wires)
         self.arguments(site, block, frame)
         self.ports(site, block, frame, wires)
         bind_lets(frame, self.report)
@@ -73,8 +73,9 @@ class BlockEntry:
             raise Reported
         return frame
 
-    def note_scope(self, site: Site, block: Block) -> None:
+    def note_scope(self, site: Site, block: Block, wires: Wired) -> None:
         """Remember which block made the scope, for drawing and folding."""
+        first = wires.get(block.inputs[0].name) if block.inputs else None
         self.graph.scopes[site.path] = Scope(
             site.path,
             block.name,
@@ -82,6 +83,7 @@ class BlockEntry:
             1 if site.count is None else site.count,
             site.spec.word.place,
             site.spec.doc or block.doc,
+            first.node if isinstance(first, Value) else None,
         )
 
     def arguments(self, site: Site, block: Block, frame: Frame) -> None:

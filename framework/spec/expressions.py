@@ -19,7 +19,9 @@ from framework.spec.arithmetic import (
     bounded,
     calculate,
     call,
+    ceildiv,
     compare,
+    is_whole,
     number,
     truth,
     whole,
@@ -183,9 +185,20 @@ class Evaluation:
                 return self.binary(node)
             case Choice():
                 return self.value(node.then if self.condition(node.condition) else node.other)
+            case Call("ceil" | "floor", (Binary("/") as quotient,)):
+                return self.rounded(node, quotient)
             case Call():
                 values = [self.value(argument) for argument in node.arguments]
                 return call(node.function, values, self.mode)
+
+    def rounded(self, node: Call, quotient: Binary) -> Value:
+        """``ceil(H/2)``, as sizes are printed: a quotient that need not come out even."""
+        left, right = self.value(quotient.left), self.value(quotient.right)
+        if not (is_whole(left) and is_whole(right) and right != 0):
+            return call(node.function, [self.value(quotient)], self.mode)
+        if node.function == "ceil":
+            return ceildiv(number(left), number(right))
+        return calculate("//", left, right, self.mode)
 
     def constant(self, node: Number) -> Value:
         """A number as written; a size is never infinite."""

@@ -35,9 +35,9 @@ class OperatorAdder:
         """Add an operator under a name in the site's frame."""
         place, path = site.spec.word.place, join(site.frame.path, name)
         inference = self.infer(site, op, wires, path)
-        parameters = self.parameters(site, op, inference)
         if path in self.graph or path in self.graph.scopes:
-            raise taken(site)
+            raise taken(site)  # before its weights meet those of the other node
+        parameters = self.parameters(site, op, inference)
         node = Node(path, op, inference.outputs, parameters, place, site.spec.doc)
         self.graph.add(node, wires)
         names = op.output_names(len(inference.outputs))

@@ -119,6 +119,9 @@ class Call:
 Node = Number | Name | Unary | Binary | Choice | Call
 
 
+CUT = "a comma inside [ ] or { } starts a new entry: quote the expression"
+
+
 class Parser:
     """Reads one expression; `names` fills up in order of first appearance."""
 
@@ -171,6 +174,11 @@ class Parser:
         if self.next.text != text:
             raise self.error(f"expected '{text}'", self.next, hint)
         self.advance()
+
+    def close(self) -> None:
+        """Take the end of a bracket; a list in [ ] or { } ends its entries at every comma."""
+        cut = self.next.kind == "end" and self.written.after == ","
+        self.expect(")", CUT if cut else "a bracket is not closed")
 
     def choice(self) -> Node:
         """A choice, or anything that binds tighter."""
@@ -228,7 +236,7 @@ class Parser:
         if token.text == "(":
             self.advance()
             inside = self.choice()
-            self.expect(")", "a bracket is not closed")
+            self.close()
             return inside
         if token.kind == "sign":
             raise self.unexpected(token)
@@ -256,7 +264,7 @@ class Parser:
         while self.next.text == ",":
             self.advance()
             arguments.append(self.choice())
-        self.expect(")", "a bracket is not closed")
+        self.close()
         self.check_count(token, len(arguments))
         return Call(token.text, tuple(arguments), token.start)
 

@@ -72,6 +72,13 @@ class Written:
     place: Place
     quoted: bool = False
 
+    @property
+    def after(self) -> str:
+        """The character behind the text on its line; empty where folding moved the text."""
+        line = self.place.source.line(self.place.line)
+        end = self.place.column - 1 + self.quoted + len(self.text)
+        return line[end : end + 1] if line[:end].endswith(self.text) else ""
+
     def at(self, offset: int, width: int = 1) -> Place:
         """Place of a part; the whole scalar where folding or escapes moved the characters."""
         start = self.place.column - 1 + self.quoted
