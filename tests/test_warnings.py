@@ -99,6 +99,15 @@ def test_a_causal_mask_tells_positions():
     assert codes("multi_head_attention: {heads: 2, causal: true}", "x: [2, 5, 8]") == []
 
 
+def test_what_only_the_last_copy_gives_is_lost():
+    text = entries()["lost-in-repeat"].wrong
+    (problem,) = fw.loads(text).warnings()
+    assert problem.code == "lost-in-repeat"
+    assert "of 3 copies of 'layer', only the last one's is read" in str(problem)
+    for old, new in (("repeat: 3", "repeat: 1"), ("[layers.y, layers.sum]", "[layers.y, x]")):
+        assert fw.loads(text.replace(old, new)).warnings() == []
+
+
 def test_copies_of_a_block_get_one_warning():
     text = TWICE.replace("nodes:", "blocks:\n  b:\n    inputs: {x: [N, C]}\n    nodes:").replace(
         "  - ", "      - "

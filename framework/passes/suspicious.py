@@ -117,6 +117,25 @@ def stride_larger_than_kernel(graph: Graph, node: Node) -> Finding | None:
     return Finding(f"{fact}: elements between windows are never seen", f"write stride: {span}")
 
 
+def lost_in_repeat(graph: Graph, node: Node) -> Finding | None:
+    """What only the last of several copies gives to anybody."""
+    if is_read(graph, node.name):
+        return None
+    for path in scopes_around(graph, node.name):
+        scope = graph.scopes[path]
+        last = f"{path.rpartition('.')[0]}.{scope.copies - 1}{node.name[len(path) :]}"
+        if scope.copies > 1 and last in graph and is_read(graph, last):
+            fact = f"of {scope.copies} copies of '{scope.block}', only the last one's is read"
+            hint = "the next copy gets the first output alone: join this to it (concat, split)"
+            return Finding(f"{fact}: what the others compute here is lost", hint)
+    return None
+
+
+def is_read(graph: Graph, name: str) -> bool:
+    """Does another node read it, or is it an output?"""
+    return bool(graph.users_of(name)) or any(v.node == name for v in graph.outputs.values())
+
+
 def without_positions(node: Node) -> Finding:
     """Attention that cannot know in which order its tokens stand."""
     fact = f"nothing before {node.op.name} tells the positions of the tokens"
@@ -157,6 +176,7 @@ RULES: Mapping[str, Rule] = {
     "two-activations": two_activations,
     "bias-before-batch-norm": bias_before_batch_norm,
     "stride-larger-than-kernel": stride_larger_than_kernel,
+    "lost-in-repeat": lost_in_repeat,
 }
 """What one node and its neighbours tell, by code."""
 
