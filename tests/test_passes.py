@@ -7,6 +7,7 @@ import pytest
 from handmade import Hand
 from test_graphs import NAMES, sizes_of, small
 
+from framework.api.builder import Builder
 from framework.errors import InputError
 from framework.ir.graph import Value
 from framework.ir.verify import verify
@@ -145,6 +146,27 @@ def test_a_norm_activation_and_residual_become_part_of_the_convolution(rng):
     names = run(hand.graph, weighted(hand.graph, rng), x=drawn)
     assert names.count("fused_conv") == 1
     assert not {"conv", "batch_norm", "add", "relu"} & set(names)
+
+
+@pytest.mark.parametrize("computed", ["conv", "batch_norm"])
+def test_a_norm_stays_where_a_weight_is_computed(computed, rng):
+    net = Builder()
+    x = net.input("x", [2, 3, 4, 5])
+    wires = {computed: {"bias": net.add("parameter", shape=[4])}}
+    y = net.add("conv", x, out=4, kernel=1, **wires.get("conv", {}))
+    net.output("y", net.add("batch_norm", y, **wires.get("batch_norm", {})))
+    drawn = rng.standard_normal((2, 3, 4, 5)).astype("float32")
+    assert "batch_norm" in run(net.graph, weighted(net.graph, rng), x=drawn)
+
+
+def test_heads_with_additive_scores_are_opened(rng):
+    hand = Hand()
+    x, added = hand.input("x", 2, 5, 4), hand.input("added", 5, 5)
+    heads = hand.add("h", "multi_head_attention", x, x, x, added, heads=2, score="additive")
+    graph = hand.done(y=heads)
+    inputs = {"x": (2, 5, 4), "added": (5, 5)}
+    arrays = {n: rng.standard_normal(s).astype("float32") for n, s in inputs.items()}
+    assert "multi_head_attention" not in run(graph, weighted(graph, rng), **arrays)
 
 
 def test_products_of_one_input_are_merged(rng):

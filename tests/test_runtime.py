@@ -49,6 +49,35 @@ def test_kept_nodes_come_under_the_names_that_were_asked_for():
     }
 
 
+def test_results_lie_apart():
+    hand = Hand()
+    x = hand.add("x", "relu", hand.input("input", 2, 3))
+    flat = hand.add("flat", "flatten", x, axis=0)
+    graph = hand.done(x=x, flat=flat, again=flat)
+    result = session(graph).run({"input": np.ones((2, 3), np.float32)}, keep=["x", "flat"])
+    arrays = [*result.outputs.values(), *result.kept.values()]
+    for array in arrays:
+        array += 1
+    assert [array.tolist() for array in map(np.ravel, arrays)] == [[2] * 6] * 5
+
+
+def test_a_product_over_nothing_is_its_bias():
+    found = session(single("linear", 2, 0, out=3)).run({"x": np.ones((2, 0), np.float32)})
+    np.testing.assert_array_equal(found.outputs["y"], np.ones((2, 3)))
+
+
+def test_queries_of_no_width_need_a_scale():
+    def attended(**attributes):
+        hand = Hand()
+        q = hand.input("q", 2, 5, 0)
+        graph = hand.done(y=hand.add("node", "attention", q, q, q, **attributes))
+        return session(graph).run({"q": np.ones((2, 5, 0), np.float32)}).outputs["y"]
+
+    assert attended(scale=1.0).shape == (2, 5, 0)
+    with pytest.raises(RunError, match="negative power"):
+        attended()
+
+
 def test_the_time_is_told_by_node_and_by_stage():
     result = session(mlp()).run({"x": np.ones((1, 3))})
     assert list(result.seconds_by_node) == ["first", "relu", "head"]

@@ -36,6 +36,8 @@ def attention_kernel(
     if q is None or k is None or v is None or not usual:
         return None
     *lead, queries, width = sizes(q)
+    if width == 0:
+        return None
     before = 0 if past is None else sizes(past)[-2]
     keys = before + sizes(k)[-2]
     first = before if attending.align == "top_left" else keys - queries

@@ -167,9 +167,11 @@ def linear_kernel(
     if x is None or weight is None or not all_fast(types):
         return None
     *lead, inner = sizes(x)
+    columns = sizes(weight)[0]
+    if 0 in (*lead, inner, columns):
+        return None
     added = places.addend is not None and types[places.addend] is not None
     itemsize = np.dtype(x.dtype).itemsize
-    columns = sizes(weight)[0]
     panels = itemsize == 4 and how.blas == 1 and worth_panels(inner, columns)
     plan = Product(math.prod(lead), inner, columns, curve, added, itemsize, panels)
     run = partial(run_linear, plan, places, how.team)

@@ -26,17 +26,14 @@ def fold_norms(graph: Graph) -> Graph:
 
 
 def product_before(graph: Graph, norm: Node, used: dict[Value, list[str]]) -> Node | None:
-    """The product whose only reader is this norm, with weights of its own."""
+    """The product whose only reader is this norm, if all weights of both are stored."""
     value = graph.wires_of(norm.name)["x"]
     node = graph[value.node]
     channels_last = node.op.name == "linear" and node.type.rank != 2
     if node.op.name not in PRODUCTS or channels_last or len(used[value]) != 1:
         return None
-    stored = norm.op.ports.slots
-    fits = "weight" in node.parameters and all(
-        slot.name in norm.parameters or slot.optional for slot in stored
-    )
-    return node if fits and node.type.dtype == "float32" else None
+    stored = all(set(graph.wires_of(n.name)) == {"x"} for n in (node, norm))
+    return node if stored and node.type.dtype == "float32" else None
 
 
 def fold_one(rewriter: Rewriter, pair: tuple[Node, Node]) -> Value:

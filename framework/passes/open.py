@@ -37,11 +37,11 @@ class Opener:
 
     def __getattr__(self, operator: str) -> Callable[..., Any]:
         def add(*given: Any, **attributes: Any) -> Any:
-            return self.add(operator, given, attributes)
+            return self._add(operator, given, attributes)
 
         return add
 
-    def add(self, operator: str, given: tuple[Any, ...], attributes: dict[str, Any]) -> Any:
+    def _add(self, operator: str, given: tuple[Any, ...], attributes: dict[str, Any]) -> Any:
         """One operator; values stand in the order of its signature."""
         op = find_op(operator)(**attributes)
         wires: dict[str, Value | tuple[Value, ...]] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
@@ -168,7 +168,7 @@ class Session:
                 seconds = execute(program, store, watch, progress)
             foreign = program.foreign.union(map(memory_of, arrays.values()))
             outputs = taken(store, plan.outputs, foreign)
-            found = taken(store, plan.kept, foreign)
+            found = taken(store, plan.kept, foreign, outputs.values())
         return RunResult(
             outputs=outputs,
             kept=found,
@@ -200,9 +200,16 @@ class Session:
         return store
 
 
-def taken(store: Store, slots: Mapping[str, int], foreign: Set[int]) -> dict[str, Array]:
-    """Results by name; copied where they lie in foreign memory, or are read-only."""
-    return {name: own(np.asarray(store[slot]), foreign) for name, slot in slots.items()}
+def taken(
+    store: Store, slots: Mapping[str, int], foreign: Set[int], others: Iterable[Array] = ()
+) -> dict[str, Array]:
+    """Results by name; copied where they lie in foreign memory or each other's, or read-only."""
+    found: dict[str, Array] = {}
+    for name, slot in slots.items():
+        array = own(np.asarray(store[slot]), foreign)
+        beside = any(np.may_share_memory(array, other) for other in (*others, *found.values()))
+        found[name] = array.copy() if beside else array
+    return found
 
 
 def own(array: Array, foreign: Set[int]) -> Array:
