@@ -66,8 +66,29 @@ def test_a_run_takes_the_memory_that_the_plan_says(name):
 def test_a_run_that_would_not_fit_is_refused_with_the_figure():
     model = fw.load("lenet_vgg")
     model.set_engine(memory_limit=10_000)
-    with pytest.raises(RunError, match=r"the run needs [\d.]+ MB for its arrays, 0.0 MB are"):
+    fact = r"the run needs [\d.]+ MB for its arrays and 1\.9 MB for weights laid out, 10\.0 kB are"
+    with pytest.raises(RunError, match=fact):
         model.run(seed=0)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_plan_says_what_is_made_once_for_all_runs(name):
+    model = small(name)
+    session, sizes = model.session, {**model.ir.examples}
+    made = session.plan(sizes).made
+    session.run(model.example_inputs(sizes))
+    held = {key: array.nbytes for key, array in session._constants.items()}
+    assert made.keys() == held.keys()
+    assert abs(sum(made.values()) - sum(held.values())) <= 0.3 * sum(held.values())
+
+
+def test_what_was_made_before_does_not_count_again():
+    model = fw.load("resnet18")
+    plan = model.session.plan({"B": 1, "H": 32, "W": 32})
+    model.set_engine(memory_limit=plan.peak_bytes + sum(plan.made.values()))
+    model.run(sizes={"B": 1, "H": 32, "W": 32})
+    model.session.memory_limit = plan.peak_bytes * 3
+    model.run(sizes={"B": 1, "H": 33, "W": 32})
 
 
 def test_a_run_that_would_not_fit_is_refused_before_its_inputs_are_made(monkeypatch):

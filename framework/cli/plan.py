@@ -100,7 +100,8 @@ def summary(plan: Plan, sizes: dict[str, int]) -> list[str]:
     return [
         f"sizes: {shown}",
         f"calls: {len(plan.calls)} a run, {len(plan.prologue)} once; "
-        f"{weights} weights, {len(plan.laid)} laid out once",
+        f"{weights} weights, {len(plan.laid)} laid out once "
+        f"(about {sum(plan.made.values()) / 1e6:,.2f} MB with what else is made once)",
         f"memory: {plan.peak_bytes / 1e6:,.2f} MB at the peak "
         f"(arena {plan.arena_bytes / 1e6:,.2f} MB); "
         f"no order of these calls could do with less than {plan.least_bytes / 1e6:,.2f} MB",
@@ -118,4 +119,5 @@ def as_data(plan: Plan, passes: list[Step], sizes: dict[str, int]) -> dict[str, 
         "peak_bytes": plan.peak_bytes,
         "arena_bytes": plan.arena_bytes,
         "least_bytes": plan.least_bytes,
+        "constant_bytes": sum(plan.made.values()),
     }

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from framework.ir.op import Array
 from framework.runtime.execute import Store, fetched, run_call
-from framework.runtime.plan import Call, LaidOut, Plan, flat_slots
+from framework.runtime.plan import Call, LaidOut, Plan, flat_slots, read_in_runs
 
 Known = dict[object, Array]
 """Constants by what they are known by in all plans of a session."""
@@ -40,12 +40,6 @@ def fill(plan: Plan, known: Known, store: Store) -> None:
                 known[plan.contents[slot]] = array
         for slot in last - read:
             store[slot] = None
-
-
-def read_in_runs(plan: Plan) -> set[int]:
-    """The slots that calls of a run read, or that a run gives out."""
-    found = {slot for call in plan.calls for slot in flat_slots(call.inputs)}
-    return found | {*plan.outputs.values(), *plan.kept.values()}
 
 
 def due(plan: Plan, wanted: set[int], store: Store) -> list[Call]:

@@ -93,8 +93,9 @@ class Plan:
     ``prologue`` are the calls that no input reaches: they are made once.  ``laid`` says which
     slots hold arguments that are laid out once, ``contents`` what the constants are known by in
     all plans of a session.  ``peak_bytes`` is the most that inputs and results take at a time,
-    weights not included; ``least_bytes`` is what no plan could go below.  With ``handover``
-    each run has an arena of its own, which its outputs lie in.
+    weights not included; ``least_bytes`` is what no plan could go below.  ``made`` says about
+    how many bytes each constant takes that is made for runs, by what it is known by.  With
+    ``handover`` each run has an arena of its own, which its outputs lie in.
     """
 
     calls: tuple[Call, ...]
@@ -111,6 +112,7 @@ class Plan:
     arena_bytes: int = 0
     handover: bool = False
     least_bytes: int = 0
+    made: Mapping[object, int] = field(default_factory=dict)
 
 
 def flat_slots(sources: Iterable[Source]) -> Iterator[int]:
@@ -120,6 +122,12 @@ def flat_slots(sources: Iterable[Source]) -> Iterator[int]:
             yield source
         else:
             yield from source
+
+
+def read_in_runs(plan: Plan) -> set[int]:
+    """The slots that calls of a run read, or that a run gives out."""
+    found = {slot for call in plan.calls for slot in flat_slots(call.inputs)}
+    return found | {*plan.outputs.values(), *plan.kept.values()}
 
 
 def labels(op: Op, arrays: Iterable[Any]) -> Iterator[tuple[str, Any]]:

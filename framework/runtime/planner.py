@@ -16,7 +16,7 @@ from framework.ir.kernel import How, Kernel
 from framework.ir.op import PLAIN, Op
 from framework.ir.types import TensorType
 from framework.runtime.memory import Memory, bytes_of
-from framework.runtime.plan import NOTHING, Call, LaidOut, Plan, Source, flat_slots
+from framework.runtime.plan import NOTHING, Call, LaidOut, Plan, Source, flat_slots, read_in_runs
 
 MOST_CONSTANT = 64 << 20
 """Bytes of a result that no input reaches and that is kept between runs; weights may be larger."""
@@ -49,7 +49,7 @@ def make_plan(
     given_out = {*outputs.values(), *found.values()}
     memory = Memory(planner, calls, given_out, set(inputs.values()))
     memory.place()
-    return Plan(
+    plan = Plan(
         calls=tuple(calls),
         slots=len(planner.types),
         inputs=inputs,
@@ -65,6 +65,16 @@ def make_plan(
         handover=memory.handover,
         least_bytes=memory.least,
     )
+    return replace(plan, made=dict(made_for_runs(plan, planner.types)))
+
+
+def made_for_runs(plan: Plan, types: Sequence[TensorType | None]) -> Iterator[tuple[object, int]]:
+    """The bytes of constants that are made for runs; a layout takes about what it is made of."""
+    for slot in read_in_runs(plan) - {*plan.weights.values()}:
+        if slot in plan.laid:
+            yield plan.laid[slot].key, bytes_of(types[plan.laid[slot].source])
+        elif slot in plan.contents:
+            yield plan.contents[slot], bytes_of(types[slot])
 
 
 class Contents:

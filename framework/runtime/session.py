@@ -130,10 +130,11 @@ class Session:
     def _check_memory(self, plan: Plan) -> None:
         """Refuse a run that would not fit, with the figure."""
         limit = free_memory() if self.memory_limit is None else self.memory_limit
-        if limit is not None and plan.peak_bytes > limit:
+        made = sum(size for key, size in plan.made.items() if key not in self._constants)
+        if limit is not None and plan.peak_bytes + made > limit:
             raise RunError(
-                f"the run needs {megabytes(plan.peak_bytes)} for its arrays, "
-                f"{megabytes(limit)} are allowed\n"
+                f"the run needs {megabytes(plan.peak_bytes)} for its arrays and "
+                f"{megabytes(made)} for weights laid out, {megabytes(limit)} are allowed\n"
                 "  hint: smaller sizes (--dims), or another --memory-limit"
             )
 
@@ -264,8 +265,8 @@ def free_memory() -> int | None:
 
 
 def megabytes(size: int) -> str:
-    """``1,234.5 MB``."""
-    return f"{size / 1e6:,.1f} MB"
+    """``1,234.5 MB``; little is told in kB."""
+    return f"{size / 1e6:,.1f} MB" if size >= 1e5 else f"{size / 1e3:,.1f} kB"
 
 
 def by_node(plan: Plan, seconds: Sequence[float]) -> dict[str, float]:
