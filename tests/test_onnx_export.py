@@ -134,6 +134,23 @@ def test_every_value_between_has_its_symbolic_type(name):
     assert produced - set(found) == {output.name for output in graph.output}
 
 
+DILATED = """\
+format: 1
+dims: {B: {example: 1}, H: {example: 9}, W: {multiple_of: 4, example: 12}}
+inputs: {x: [B, 3, H, W]}
+nodes: [conv: {out: 4, kernel: [3, 4], stride: [1, 2], dilation: 2, pad: PAD}]
+"""
+
+
+@pytest.mark.parametrize("pad", ["same_upper", "same_lower"])
+def test_pads_that_open_sizes_do_not_change_are_numbers(pad):
+    model = fw.loads(DILATED.replace("PAD", pad))
+    model.export("dilated.onnx")  # onnxruntime takes no dilation with auto_pad
+    for sizes in ({"B": 1, "H": 9, "W": 12}, {"B": 2, "H": 4, "W": 8}):
+        inputs = model.example_inputs(sizes)
+        compare(by_onnxruntime("dilated.onnx", inputs), list(model.run(**inputs).outputs.values()))
+
+
 @pytest.mark.parametrize("name", sorted(fw.bundled()))
 def test_weights_keep_names_and_values(name):
     model = small(name)

@@ -59,8 +59,9 @@ def write_window(
 ) -> Mapping[str, Any]:
     """ONNX's attributes of a window over axes of these ``sizes``.
 
-    Words of padding are written as numbers where the sizes are.  Dilations of 1 are left out
-    unless ``always``: some operators have the attribute only lately.
+    Words of padding are written as the numbers that they stand for, unless these depend on sizes
+    that are open.  Dilations of 1 are left out unless ``always``: some operators have the
+    attribute only lately.
     """
     words = {axis.pad for axis in axes if isinstance(axis.pad, str)}
     dilations = [axis.dilation for axis in axes]
@@ -71,9 +72,10 @@ def write_window(
     }
     if not words:
         return found | {"pads": listed([axis.pad for axis in axes])}
-    if any(isinstance(size, Dim) for size in sizes):
+    pads = listed([axis.pads(size) for axis, size in zip(axes, sizes, strict=True)])
+    if any(isinstance(pad, Dim) for pad in pads):
         return found | {"auto_pad": words.pop().upper()}
-    return found | {"pads": listed([a.pads(n) for a, n in zip(axes, sizes, strict=True)])}
+    return found | {"pads": pads}
 
 
 def listed(pads: Sequence[Any]) -> list[int]:
