@@ -36,6 +36,8 @@ WORTH_TRANSFORMS = 100
 panels: measured on images of 64 to 256 rows."""
 
 Algorithm = Banded | Direct | KernelRows | RowPanels | Unfolded | Winograd | WindowRows
+Chosen = tuple[str, Algorithm, Callable[[Array], Array]]
+"""Name, algorithm and layout of the weight."""
 
 THIN = 96
 """Products over fewer numbers, those that a row of a kernel sees, are slower than copying all
@@ -122,30 +124,59 @@ def image(x: Array) -> Array:
     return x if x.ndim == 4 else x[:, :, None]
 
 
-def chosen(shape: Geometry, how: How) -> tuple[str, Algorithm, Callable[[Array], Array]]:
-    """Name, algorithm and layout of the weight."""
-    windows, team = shape.windows, how.team
-    if shape.groups == 1 and lie_apart(windows):
-        direct = Direct(shape, team)
-        return "direct product", direct, flat
-    if shape.inner == shape.filters == 1:
-        matrices = Banded(shape, team)
-        return "banded matrices", matrices, partial(banded, strips=matrices.strips, windows=windows)
-    m = edge(shape, how) if suits_winograd(shape) and not is_medium(shape) else 0
-    thin = shape.inner * windows.kernel[1] < THIN
-    exact = m == 0 or (m == 2 and transforms_cost_most(shape))
-    if exact and how.blas == 1 and available():
-        if not thin and suits_window_rows(shape):
-            return "window rows", WindowRows(shape, team), window_panels
-        if suits_row_panels(shape):
-            return "row panels", RowPanels(shape, team), rows_first
-    if m:
-        before = (windows.pads[0][0], windows.pads[1][0])
-        tiles = Winograd(shape.x, shape.y, before, m, team)
-        return f"winograd f{m}", tiles, partial(transformed, m=m)
-    if thin:
-        return "unfolded windows", Unfolded(shape, team), flat
-    return "kernel rows", KernelRows(shape, team), rows_apart
+def chosen(shape: Geometry, how: How) -> Chosen:
+    """The first algorithm that suits the sizes."""
+    found = (choice(shape, how) for choice in CHOICES)
+    return next(one for one in found if one is not None)
+
+
+def directly(shape: Geometry, how: How) -> Chosen | None:
+    """One product, where windows share nothing."""
+    if shape.groups > 1 or not lie_apart(shape.windows):
+        return None
+    return "direct product", Direct(shape, how.team), flat
+
+
+def by_bands(shape: Geometry, how: How) -> Chosen | None:
+    """Depthwise ones by banded matrices."""
+    if not shape.inner == shape.filters == 1:
+        return None
+    matrices = Banded(shape, how.team)
+    layout = partial(banded, strips=matrices.strips, windows=shape.windows)
+    return "banded matrices", matrices, layout
+
+
+def in_panels(shape: Geometry, how: How) -> Chosen | None:
+    """By products that BLAS computes where operands lie, if it has kernels for that."""
+    m = edge(shape, how)
+    if how.blas > 1 or not available() or m == 4 or (m == 2 and not transforms_cost_most(shape)):
+        return None
+    if not is_thin(shape) and suits_window_rows(shape):
+        return "window rows", WindowRows(shape, how.team), window_panels
+    if suits_row_panels(shape):
+        return "row panels", RowPanels(shape, how.team), rows_first
+    return None
+
+
+def by_winograd(shape: Geometry, how: How) -> Chosen | None:
+    """Fewer multiplications."""
+    m = edge(shape, how)
+    if m == 0:
+        return None
+    (above, _), (left, _) = shape.windows.pads
+    tiles = Winograd(shape.x, shape.y, (above, left), m, how.team)
+    return f"winograd f{m}", tiles, partial(transformed, m=m)
+
+
+def by_copies(shape: Geometry, how: How) -> Chosen:
+    """Products of copied windows, or of their rows."""
+    if is_thin(shape):
+        return "unfolded windows", Unfolded(shape, how.team), flat
+    return "kernel rows", KernelRows(shape, how.team), rows_apart
+
+
+CHOICES = (directly, by_bands, in_panels, by_winograd, by_copies)
+"""The last one suits all sizes."""
 
 
 def lie_apart(windows: Windows) -> bool:
@@ -172,8 +203,18 @@ def is_medium(shape: Geometry) -> bool:
     return shape.y[2] * shape.y[3] <= MEDIUM_POSITIONS
 
 
+def is_thin(shape: Geometry) -> bool:
+    """Does a row of the kernel see little?"""
+    return shape.inner * shape.windows.kernel[1] < THIN
+
+
 def edge(shape: Geometry, how: How) -> int:
-    """Results along an edge of a tile: 4 only where digits may be lost and few tiles are cut."""
+    """Results along an edge of Winograd's tiles, 0 where they are not for these sizes.
+
+    4 only where digits may be lost and few tiles are cut.
+    """
+    if not suits_winograd(shape) or is_medium(shape):
+        return 0
     covered = {m: math.prod(-(-n // m) * m for n in shape.y[2:]) for m in (2, 4)}
     work = {m: covered[m] * (m + 2) ** 2 / m**2 for m in covered}
     tiles = shape.y[0] * covered[4] // 16
