@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from framework.ir.copies import equal_copies
+from framework.ir.copies import equal_runs
 from framework.ir.describe import describe
 from framework.ir.find import scopes_around
 from framework.ir.graph import Graph, Node, Value
@@ -21,10 +21,10 @@ SILENT_OPS = ("dropout", "identity")
 
 @dataclass(frozen=True)
 class Repeats:
-    """Repeated blocks whose copies are equal: number of copies by path without a number."""
+    """Repeated blocks whose copies are equal: the numbers of those beside each, by its path."""
 
     graph: Graph
-    counts: Mapping[str, int]
+    runs: Mapping[str, range]
 
     @classmethod
     def of(cls, graph: Graph) -> Repeats:
@@ -32,20 +32,25 @@ class Repeats:
         facts = {
             node.name: (describe(node.op), node.outputs, tuple(node.parameters)) for node in graph
         }
-        return cls(graph, equal_copies(graph, facts))
+        return cls(graph, equal_runs(graph, facts))
 
     def canonical(self, name: str) -> str:
-        """The same place in the first copy of every equal repeat around it."""
+        """The same place in the first of the equal copies, of every repeat around it."""
         parts = name.split(".")
         for end in range(1, len(parts)):
-            if parts[end].isdecimal() and ".".join(parts[:end]) in self.counts:
-                parts[end] = "0"
+            run = self.runs.get(".".join(parts[: end + 1]))
+            if run is not None:
+                parts[end] = str(run.start)
         return ".".join(parts)
 
     def count(self, path: str) -> int:
         """How many equal copies the scope at ``path`` stands for."""
-        base, _, number = path.rpartition(".")
-        return self.counts.get(base, 1) if number.isdecimal() else 1
+        return len(self.runs.get(path, range(1)))
+
+    def together(self, base: str, one: str, other: str) -> bool:
+        """Are these two numbers those of copies that are shown as one?"""
+        run = self.runs.get(f"{base}.{one}")
+        return run is not None and other.isdecimal() and int(other) in run
 
 
 class Folding:

@@ -164,8 +164,7 @@ class PanelBuilder:
         left, right = source.split("."), target.split(".")
         for end, (one, other) in enumerate(zip(left, right, strict=False)):
             if one != other:
-                base = ".".join(left[:end])
-                return one.isdecimal() and other.isdecimal() and base in self.folding.repeats.counts
+                return self.folding.repeats.together(".".join(left[:end]), one, other)
         return False
 
     def end(self, panel: Panel, source: Value, type_: TensorType) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Hashable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 
 from framework.ir.find import scopes_around
 from framework.ir.graph import Graph
@@ -14,20 +14,56 @@ def equal_copies(graph: Graph, facts: Mapping[str, Hashable]) -> dict[str, int]:
 
     Copies are equal if the nodes in them have the same names (from there on) and ``facts``.
     """
+    counts = Counter(path.rpartition(".")[0] for path in copies_of(graph, facts))
+    runs = {path.rpartition(".")[0]: run for path, run in equal_runs(graph, facts).items()}
+    return {base: len(run) for base, run in runs.items() if len(run) == counts[base]}
+
+
+def equal_runs(graph: Graph, facts: Mapping[str, Hashable]) -> dict[str, range]:
+    """The copies that stand beside one and are equal to it and each other, by the path of each.
+
+    One that is equal to none beside it is left out.
+    """
+    contents = copies_of(graph, facts)
+    numbers: dict[str, list[int]] = defaultdict(list)
+    for path in contents:
+        base, _, number = path.rpartition(".")
+        numbers[base].append(int(number))
+    return {
+        f"{base}.{copy}": run
+        for base, copies in numbers.items()
+        for run in runs([(copy, contents[f"{base}.{copy}"]) for copy in sorted(copies)])
+        for copy in run
+        if len(run) > 1
+    }
+
+
+def runs(copies: Iterable[tuple[int, object]]) -> Iterator[range]:
+    """Ranges of numbers that follow one another with equal contents.
+
+    >>> list(runs([(0, "a"), (1, "a"), (2, "b"), (4, "b")]))
+    [range(0, 2), range(2, 3), range(4, 5)]
+    """
+    run, before = range(0), None
+    for number, content in copies:
+        if number == run.stop and content == before:
+            run = range(run.start, number + 1)
+            continue
+        if run:
+            yield run
+        run, before = range(number, number + 1), content
+    if run:
+        yield run
+
+
+def copies_of(graph: Graph, facts: Mapping[str, Hashable]) -> dict[str, list[tuple[str, Hashable]]]:
+    """What the copies of repeats hold, by path and in order."""
     contents: dict[str, list[tuple[str, Hashable]]] = defaultdict(list)
     for name, fact in facts.items():
         for path in scopes_around(graph, name):
             if graph.scopes[path].copies > 1:
                 contents[path].append((name.removeprefix(path), fact))
-    variants: dict[str, set[Hashable]] = defaultdict(set)
-    counts: dict[str, int] = defaultdict(int)
-    for path, content in contents.items():
-        base = path.rpartition(".")[0]
-        variants[base].add(tuple(content))
-        counts[base] += 1
-    return {
-        base: counts[base] for base, found in variants.items() if len(found) == 1 < counts[base]
-    }
+    return contents
 
 
 def label(path: str, same: Mapping[str, int]) -> str:
