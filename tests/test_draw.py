@@ -160,6 +160,31 @@ def test_equal_copies_are_one_box_with_a_badge(name, badges):
     assert all(box.shape.double for box in boxes if box.badge)
 
 
+PARTLY = """\
+format: 1
+inputs: {x: [2, 4]}
+blocks:
+  layer:
+    args: {out: int}
+    inputs: {x: [N, C]}
+    nodes: [{linear: out, id: map}, tanh]
+nodes:
+  - {use: layer, repeat: 7, with: {out: 8 if i < 2 else 6}, id: layers}
+"""
+
+
+def test_equal_copies_beside_each_other_are_one_box():
+    boxes = fw.loads(PARTLY).draw().found.scene.boxes
+    badges = [box.badge and box.badge[1].string for box in boxes if box.title == "Layer"]
+    assert badges == [None, None, None, "×4"]
+
+
+def test_a_block_of_which_one_node_is_left_keeps_its_name():
+    boxes = fw.load("efficientnet_lite0").after("join_separable").draw().found.scene.boxes
+    stages = [f"Stage {number}" for number in range(1, 8)]
+    assert [box.title for box in boxes if box.title.startswith("Stage")] == stages
+
+
 def test_queries_keys_and_values_are_one_box_each():
     titles = [box.title for box in figure("vit", panels=True).found.scene.boxes]
     assert [titles.count(letter) for letter in "QKV"] == [1, 1, 1]

@@ -30,7 +30,7 @@ class Repeats:
     def of(cls, graph: Graph) -> Repeats:
         """Compare the copies by operator and types."""
         facts = {
-            node.name: (describe(node.op), node.outputs, tuple(node.parameters)) for node in graph
+            node.name: (describe(node.op), node.outputs, stored(graph, node)) for node in graph
         }
         return cls(graph, equal_runs(graph, facts))
 
@@ -51,6 +51,11 @@ class Repeats:
         """Are these two numbers those of copies that are shown as one?"""
         run = self.runs.get(f"{base}.{one}")
         return run is not None and other.isdecimal() and int(other) in run
+
+
+def stored(graph: Graph, node: Node) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    """The weights of a node with their shapes, in which what it reads shows as well."""
+    return tuple((slot, graph.parameters[name].shape) for slot, name in node.parameters.items())
 
 
 class Folding:

@@ -64,8 +64,10 @@ class PanelBuilder:
         """A box for one operator, or for a closed block."""
         around = [s for s in scopes_around(self.graph, path) if s in self.folding.open]
         first = [node for node in nodes if self.folding.repeats.canonical(node.name) == node.name]
-        block = path in self.graph.scopes and len(first) > 1
-        found = self.block(path, nodes) if block else self.operator(nodes[0])
+        closed = path in self.graph.scopes
+        found = self.block(path, nodes) if closed and len(first) > 1 else self.operator(nodes[0])
+        if closed and len(first) == 1 and found.kind == "box" and not is_generated(nodes[0]):
+            found.title = self.scope_title(path)  # not the name of the only node that is left
         found.id = path
         found.path = path
         found.group = around[-1] if around else None
