@@ -12,6 +12,7 @@ import pytest
 
 import framework as fw
 from framework.cli import main
+from framework.errors import RunError
 from framework.tools import alone
 from framework.tools.alone import MOST, Shape, one_round, timed_products
 from framework.tools.profile import (
@@ -218,6 +219,21 @@ def test_the_command_shows_operators_and_the_slowest_nodes(capsys):
     assert out.startswith("small at B = 2, 1 thread, median of 2 runs\n")
     assert "more nodes: --nodes" in out
     assert err == ""
+
+
+def test_without_nodes_there_are_only_operators(capsys):
+    assert main(["profile", "small.yaml", "--runs", "1", "--nodes", "0", "--threads", "1"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("small at B = 2, 1 thread, one run\n")
+    assert "slowest" not in out
+
+
+def test_a_profile_that_would_not_fit_is_refused_before_inputs_are_made(monkeypatch):
+    model = fw.loads(MODEL)
+    model.set_engine(memory_limit=10_000)
+    monkeypatch.setattr(model, "example_inputs", None)
+    with pytest.raises(RunError, match="the run needs"):
+        profile(model, {"B": 10**6})
 
 
 def test_the_command_writes_data_and_a_trace(capsys):

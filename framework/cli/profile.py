@@ -76,8 +76,9 @@ def execute(options: Namespace) -> int:
         say_json(found.as_dict())
         return 0
     show_table(operator_table(found))
-    say()
-    show_table(node_table(found, options.nodes))
+    if options.nodes:
+        say()
+        show_table(node_table(found, options.nodes))
     if options.trace is not None:
         say(f"\nwritten: {options.trace}")
     return 0
@@ -101,8 +102,9 @@ def operator_table(found: Profile) -> Table:
         f"NumPy's product at its best, of square matrices: {2 * found.rate / 1e9:,.1f} GFLOP/s",
         f"between the nodes: {millis(found.between)}",
     )
+    runs = f"median of {found.runs} runs" if found.runs > 1 else "one run"
     return Table(
-        f"{found.model}{place}, {threads}, median of {found.runs} runs",
+        f"{found.model}{place}, {threads}, {runs}",
         (Column("Operator", "operator"), Column("Calls", "calls", True), *columns()),
         rows,
         ("all", found.total.calls, *cells(found.total, found)),

@@ -143,6 +143,7 @@ def profile(
     """Run a model several times on random inputs of these sizes and take the medians."""
     session = model.session
     threads = session.how.team.threads
+    session.plan({**model.ir.examples, **(sizes or {})})  # memory is refused before inputs are made
     inputs = model.example_inputs(sizes)
     for _ in range(WARM):
         result = session.run(inputs)
