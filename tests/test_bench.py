@@ -114,7 +114,7 @@ def test_an_unknown_engine_is_refused():
     [
         (["--threads", "0"], 2, "error: threads is 0; at least 1 is needed\n"),
         (["--weights", "no.npz"], 2, "error: no.npz: there is no such file\n  hint: "),
-        (["--memory-limit", "1"], 1, "error: the run needs 0.0 MB for its arrays"),
+        (["--memory-limit", "1"], 1, "error: the run needs 0.3 kB for its arrays"),
     ],
 )
 def test_options_are_refused_as_by_run(words, code, message, capsys):

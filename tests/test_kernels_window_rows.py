@@ -10,6 +10,7 @@ from test_kernels_convolution import check, convolution, exact, prepared, random
 
 from framework.ir.kernel import How
 from framework.ir.op import find_op
+from framework.ir.types import TensorType
 from framework.numerics import panels, window_rows
 from framework.numerics.team import Team
 from framework.ops.convolution import Conv
@@ -78,6 +79,37 @@ def test_any_size_agrees(
         patch.setattr("framework.numerics.by_rows.worth_waking", lambda team, work: team)
         arrays = convolution(op, size, channels, batch=batch)
         assert check(op, arrays, How(team=team)) == NAME
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(1, 400), st.sampled_from([60, 90]), st.sampled_from([32, 96]), st.integers(9, 11),
+    st.integers(1, 4), st.integers(1, 3), st.tuples(st.integers(0, 9), st.integers(0, 9)),
+    st.integers(1, 3), st.sampled_from([1, 30]), st.sampled_from([1, 20_000, 1 << 20]),
+    st.booleans(), st.sampled_from(TEAMS),
+)  # fmt: skip
+def test_any_signal_agrees(
+    size, channels, out, kernel, stride, dilation, pad, batch, fewest, tile, residual, team
+):
+    size = max(size, dilation * (kernel - 1) + 1 - sum(pad))
+    head = Conv(out=out, kernel=kernel, stride=stride, dilation=dilation, pad=(pad,))
+    x, weight, bias = convolution(head, (size,), channels, batch=batch)
+    y = head.compute(x, weight, bias)
+    addend = randoms(1, y.shape)[0] if residual else None
+    op = FusedConv(head, residual, find_op("relu")())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(window_rows, "FEWEST", fewest)
+        patch.setattr(window_rows, "TILE_BYTES", tile)
+        patch.setattr("framework.numerics.by_rows.worth_waking", lambda team, work: team)
+        given = (x, addend, weight, bias)
+        assert check(op, given, How(team=team), scale=np.abs(y).max()) == NAME
+
+
+def test_long_signals_are_taken_piece_by_piece():
+    op = Conv(out=64, kernel=9, pad=4)
+    x = TensorType((1, 64, 1 << 20), "float32")
+    types = [x, *op.infer({"x": x}).parameters.values()]
+    assert op.prepare(types, How(team=TEAMS[1])).scratch < 1 << 25
 
 
 @pytest.mark.parametrize("name", ["relu", "relu6", "silu", None])

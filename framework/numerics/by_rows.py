@@ -87,10 +87,11 @@ class ByRows:
         """The filters of a group and the rows of an image that tasks take at a time."""
         shape, threads = self.shape, self.workers.threads
         threads = threads if shape.groups * shape.x[0] < threads else 1
+        by_filters = self.share_filters or shape.y[2] < threads  # such as a signal
         parts = shape.filters // self.grain
-        filters = cut(parts, parts, threads if self.share_filters else 1)
+        filters = cut(parts, parts, threads if by_filters else 1)
         filters = [slice(part.start * self.grain, part.stop * self.grain) for part in filters]
-        return filters, cut(shape.y[2], self.most, 1 if self.share_filters else threads)
+        return filters, cut(shape.y[2], self.most, 1 if by_filters else threads)
 
     @cached_property
     def size(self) -> int:

@@ -26,6 +26,13 @@ class Geometry:
         """Filters of a group."""
         return self.y[1] // self.groups
 
+    @property
+    def turned(self) -> Geometry:
+        """The same with rows and columns exchanged."""
+        old, (b, c, high, wide), (_, o, rows, columns) = self.windows, self.x, self.y
+        windows = Windows(old.kernel[::-1], old.stride[::-1], old.dilation[::-1], old.pads[::-1])
+        return Geometry((b, c, wide, high), (b, o, columns, rows), windows, self.groups)
+
     def tile(self, rows: int) -> tuple[int, int]:
         """Rows and columns of the padded image that some rows of windows see."""
         counts = (rows, self.y[3])

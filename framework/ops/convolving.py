@@ -63,13 +63,16 @@ def conv_kernel(
         return None
     shape = geometry(axes, groups, x, output)
     name, algorithm, layout = chosen(shape, how)
+    view = image
+    if x.rank == 3 and isinstance(algorithm, WindowRows):  # which shares and cuts rows
+        algorithm, view = replace(algorithm, shape=shape.turned), column
 
     def bound(out: Array, scratch: Array) -> Callable[..., None]:
-        run = algorithm.bound(image(out), scratch)
+        run = algorithm.bound(view(out), scratch)
 
         def convolve(x: Array, addend: Array | None, weight: Array, bias: Array | None) -> None:
-            finish = Finish(bias, None if addend is None else image(addend), curve)
-            run(image(x), weight, finish)
+            finish = Finish(bias, None if addend is None else view(addend), curve)
+            run(view(x), weight, finish)
 
         return convolve
 
@@ -122,6 +125,11 @@ def of_image(layout: Callable[[Array], Array], weight: Array) -> Array:
 def image(x: Array) -> Array:
     """A view of [b, c, n] as [b, c, 1, n]."""
     return x if x.ndim == 4 else x[:, :, None]
+
+
+def column(x: Array) -> Array:
+    """A view of [b, c, n] as [b, c, n, 1]."""
+    return x[..., None]
 
 
 def chosen(shape: Geometry, how: How) -> Chosen:
