@@ -63,11 +63,7 @@ class PanelBuilder:
     def unit(self, path: str, nodes: list[Node]) -> Unit:
         """A box for one operator, or for a closed block."""
         around = [s for s in scopes_around(self.graph, path) if s in self.folding.open]
-        first = [node for node in nodes if self.folding.repeats.canonical(node.name) == node.name]
-        closed = path in self.graph.scopes
-        found = self.block(path, nodes) if closed and len(first) > 1 else self.operator(nodes[0])
-        if closed and len(first) == 1 and found.kind == "box" and not is_generated(nodes[0]):
-            found.title = self.scope_title(path)  # not the name of the only node that is left
+        found = self.named(path, nodes)
         found.id = path
         found.path = path
         found.group = around[-1] if around else None
@@ -78,6 +74,18 @@ class PanelBuilder:
         found.parameters = sum(p.count for p in stored if p.trainable)
         costs = [n.op.cost(n.op.match(self.graph.given_to(n.name))).macs for n in nodes]
         found.macs = str(total(costs))
+        return found
+
+    def named(self, path: str, nodes: list[Node]) -> Unit:
+        """A box for one operator, or for a block, which keeps its name if one node is left."""
+        if path not in self.graph.scopes:
+            return self.operator(nodes[0])
+        canonical = self.folding.repeats.canonical
+        if sum(canonical(node.name) == node.name for node in nodes) > 1:
+            return self.block(path, nodes)
+        found, node = self.operator(nodes[0]), nodes[0]
+        if found.kind == "box" and not is_generated(node) and node.name not in self.titles:
+            found.title = self.scope_title(path)
         return found
 
     def operator(self, node: Node) -> Unit:
