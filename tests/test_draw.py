@@ -169,14 +169,15 @@ blocks:
     inputs: {x: [N, C]}
     nodes: [{linear: out, id: map}, tanh]
 nodes:
-  - {use: layer, repeat: 7, with: {out: 8 if i < 2 else 6}, id: layers}
+  - {use: layer, repeat: 7, with: {out: 8 if i < 3 else 6}, id: layers}
 """
 
 
 def test_equal_copies_beside_each_other_are_one_box():
-    boxes = fw.loads(PARTLY).draw().found.scene.boxes
-    badges = [box.badge and box.badge[1].string for box in boxes if box.title == "Layer"]
-    assert badges == [None, None, None, "×4"]
+    found = fw.loads(PARTLY).draw().found
+    boxes = [box for box in found.scene.boxes if box.title == "Layer"]
+    assert [box.badge and box.badge[1].string for box in boxes] == [None, "×2", None, "×3"]
+    assert len(found.diagram.panels[0].links) == len(boxes) + 1
 
 
 def test_a_block_of_which_one_node_is_left_keeps_its_name():

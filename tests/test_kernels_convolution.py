@@ -13,7 +13,10 @@ import framework.ops
 from framework.ir.kernel import How
 from framework.ir.op import find_op
 from framework.ir.types import TensorType
+from framework.numerics.geometry import Geometry
+from framework.numerics.kernel_rows import KernelRows
 from framework.numerics.team import Team
+from framework.numerics.windows import Windows
 from framework.ops.convolution import Conv, ConvTranspose
 from framework.ops.fused import FusedConv
 from framework.ops.pooling import AvgPool, MaxPool
@@ -285,3 +288,10 @@ def test_an_enormous_batch_costs_nothing_before_it_runs(op, channels, size, team
         assert tracemalloc.get_traced_memory()[1] < 10**6
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize(("size", "tasks"), [((1, 9000), 2), ((9000, 1), 2), ((2, 4000), 2)])
+def test_threads_share_images_of_few_rows(size, tasks):
+    shape = Geometry((1, 64, *size), (1, 64, *size), Windows((1, 1), (1, 1), (1, 1), ((0, 0),) * 2))
+    plan = KernelRows(shape, Team(2))
+    assert (plan.workers.threads, len(plan.tasks)) == (2, tasks)

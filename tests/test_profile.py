@@ -81,6 +81,14 @@ def test_bytes_are_those_of_inputs_weights_and_results(found):
     assert head.bytes == 4 * (5 * 6 + 4 * 6 + 4 + 5 * 4)
 
 
+def test_the_products_of_a_node_are_its_matrices():
+    model = fw.load("vit", depth=1)
+    plan, sizes = model.session.plan({"B": 2}), {"B": 2}
+    arrays = {**model.session.weights, **model.example_inputs(sizes)}
+    found = {p for work in works_of(plan, sizes, arrays).values() for p in work.products}
+    assert {Shape(2, 196, 768, 768), Shape(1, 2, 3072, 768), Shape(24, 1, 64, 197)} <= found
+
+
 def test_operators_are_sums_of_their_nodes(found):
     sums = {line.operator: line for line in found.operators}
     assert {name: line.calls for name, line in sums.items()} == {

@@ -61,7 +61,7 @@ class Model(Card):
     def after(self, name: str) -> Model:
         """The model as it is after the pass called ``name``, to look at or to draw.
 
-        >>> model.after("fuse").draw("fused.svg")
+        >>> figure = model.after("fuse").draw("fused.svg")
         """
         from framework.passes.pipeline import after
         from framework.passes.presentable import presentable
