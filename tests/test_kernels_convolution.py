@@ -86,6 +86,22 @@ def convolution(op, size, channels, seed=0, batch=1):
     return x, weight / np.float32(np.sqrt(weight[0].size)), bias
 
 
+def followed(head, size, channels, residual, name, batch=1):
+    """A convolution with what follows it, its arrays, and the largest result before that."""
+    x, weight, bias = convolution(head, size, channels, batch=batch)
+    y = head.compute(x, weight, bias)
+    addend = randoms(1, y.shape)[0] if residual else None
+    op = FusedConv(head, residual, None if name is None else find_op(name)())
+    return op, (x, addend, weight, bias), np.abs(y).max()
+
+
+def views_of(x):
+    """The same numbers, or others, in memory that is no run of rows."""
+    yield np.ascontiguousarray(x.transpose(0, 3, 2, 1)).transpose(0, 3, 2, 1)
+    yield np.repeat(x, 2, axis=1)[:, ::2]
+    yield x[:, :, ::-1]
+
+
 @st.composite
 def convolutions(draw):
     """A convolution and the sizes of its input; more rows than a block in some."""

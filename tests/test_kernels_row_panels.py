@@ -8,15 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_kernels_convolution import check, convolution, prepared, randoms
+from test_kernels_convolution import check, convolution, followed, prepared, views_of
 
 from framework.ir.kernel import How
-from framework.ir.op import find_op
 from framework.numerics import panels, row_panels
 from framework.numerics.row_panels import part_width
 from framework.numerics.team import Team
 from framework.ops.convolution import Conv
-from framework.ops.fused import FusedConv
 
 NAME = "row panels"
 TEAMS = [Team(threads) for threads in (1, 2, 3)]
@@ -92,21 +90,15 @@ def op_width(op, size):
 @pytest.mark.parametrize("name", ["relu", "relu6", "silu", None])
 @pytest.mark.parametrize("residual", [True, False])
 def test_what_follows_is_done_row_by_row(name, residual):
-    head = Conv(out=18, kernel=3, pad=1)
-    x, weight, bias = convolution(head, (21, 64), 40)
-    y = head.compute(x, weight, bias)
-    addend = randoms(1, y.shape)[0] if residual else None
-    op = FusedConv(head, residual, None if name is None else find_op(name)())
+    op, arrays, scale = followed(Conv(out=18, kernel=3, pad=1), (21, 64), 40, residual, name)
     for team in TEAMS:
-        given = (x, addend, weight, bias)
-        assert check(op, given, How(team=team), scale=np.abs(y).max()) == NAME
+        assert check(op, arrays, How(team=team), scale=scale) == NAME
 
 
 def test_inputs_may_be_views():
     op = Conv(out=16, kernel=3, pad=1)
     x, weight, bias = convolution(op, (20, 64), 40, batch=2)
-    turned = np.ascontiguousarray(x.transpose(0, 3, 2, 1)).transpose(0, 3, 2, 1)
-    for view in (turned, np.repeat(x, 2, axis=1)[:, ::2], x[:, :, ::-1]):
+    for view in views_of(x):
         assert check(op, (view, weight, bias), How(team=TEAMS[1])) == NAME
 
 

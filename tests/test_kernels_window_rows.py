@@ -6,15 +6,20 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_kernels_convolution import check, convolution, exact, prepared, randoms
+from test_kernels_convolution import (
+    check,
+    convolution,
+    exact,
+    followed,
+    prepared,
+    views_of,
+)
 
 from framework.ir.kernel import How
-from framework.ir.op import find_op
 from framework.ir.types import TensorType
-from framework.numerics import panels, window_rows
+from framework.numerics import panels, tiles, window_rows
 from framework.numerics.team import Team
 from framework.ops.convolution import Conv
-from framework.ops.fused import FusedConv
 
 NAME = "window rows"
 TEAMS = [Team(threads) for threads in (1, 2, 3)]
@@ -69,11 +74,12 @@ def test_any_size_agrees(
     spans = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
     size = tuple(max(n, s - 2 * p) for n, s, p in zip(size, spans, pad, strict=True))
     op = Conv(out=32 * filters, kernel=kernel, stride=stride, pad=pad, dilation=dilation)
-    values = {"FEWEST": fewest, "TILE_BYTES": tile, "TASK_BYTES": task, "ALIAS": alias, "FEW": 0}
+    values = {"FEWEST": fewest, "TILE_BYTES": tile, "TASK_BYTES": task, "FEW": 0}
     with pytest.MonkeyPatch.context() as patch:
         for name, value in (values | {"FEW_POSITIONS": few, "MOST": most}).items():
             patch.setattr(window_rows, name, value)
         patch.setattr(panels, "MOST", most)
+        patch.setattr(tiles, "ALIAS", alias)
         patch.setattr("framework.ops.convolving.THIN", 0)
         patch.setattr("framework.ops.convolving.lie_apart", lambda windows: False)
         patch.setattr("framework.numerics.by_rows.worth_waking", lambda team, work: team)
@@ -93,16 +99,12 @@ def test_any_signal_agrees(
 ):
     size = max(size, dilation * (kernel - 1) + 1 - sum(pad))
     head = Conv(out=out, kernel=kernel, stride=stride, dilation=dilation, pad=(pad,))
-    x, weight, bias = convolution(head, (size,), channels, batch=batch)
-    y = head.compute(x, weight, bias)
-    addend = randoms(1, y.shape)[0] if residual else None
-    op = FusedConv(head, residual, find_op("relu")())
+    op, arrays, scale = followed(head, (size,), channels, residual, "relu", batch)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(window_rows, "FEWEST", fewest)
         patch.setattr(window_rows, "TILE_BYTES", tile)
         patch.setattr("framework.numerics.by_rows.worth_waking", lambda team, work: team)
-        given = (x, addend, weight, bias)
-        assert check(op, given, How(team=team), scale=np.abs(y).max()) == NAME
+        assert check(op, arrays, How(team=team), scale=scale) == NAME
 
 
 def test_long_signals_are_taken_piece_by_piece():
@@ -116,21 +118,15 @@ def test_long_signals_are_taken_piece_by_piece():
 @pytest.mark.parametrize("residual", [True, False])
 @pytest.mark.parametrize("size", [(21, 24), (14, 14)])
 def test_what_follows_is_done_as_well(name, residual, size):
-    head = Conv(out=64, kernel=3, pad=1)
-    x, weight, bias = convolution(head, size, 40)
-    y = head.compute(x, weight, bias)
-    addend = randoms(1, y.shape)[0] if residual else None
-    op = FusedConv(head, residual, None if name is None else find_op(name)())
+    op, arrays, scale = followed(Conv(out=64, kernel=3, pad=1), size, 40, residual, name)
     for team in TEAMS:
-        given = (x, addend, weight, bias)
-        assert check(op, given, How(team=team), scale=np.abs(y).max()) == NAME
+        assert check(op, arrays, How(team=team), scale=scale) == NAME
 
 
 def test_inputs_may_be_views():
     op = Conv(out=32, kernel=3, pad=1)
     x, weight, bias = convolution(op, (20, 32), 60, batch=2)
-    turned = np.ascontiguousarray(x.transpose(0, 3, 2, 1)).transpose(0, 3, 2, 1)
-    for view in (turned, np.repeat(x, 2, axis=1)[:, ::2], x[:, :, ::-1]):
+    for view in views_of(x):
         assert check(op, (view, weight, bias), How(team=TEAMS[1])) == NAME
 
 

@@ -24,7 +24,7 @@ class Repeats:
     """Repeated blocks whose copies are equal: the numbers of those beside each, by its path."""
 
     graph: Graph
-    runs: Mapping[str, range]
+    runs: Mapping[str, tuple[int, ...]]
 
     @classmethod
     def of(cls, graph: Graph) -> Repeats:
@@ -40,12 +40,12 @@ class Repeats:
         for end in range(1, len(parts)):
             run = self.runs.get(".".join(parts[: end + 1]))
             if run is not None:
-                parts[end] = str(run.start)
+                parts[end] = str(run[0])
         return ".".join(parts)
 
     def count(self, path: str) -> int:
         """How many equal copies the scope at ``path`` stands for."""
-        return len(self.runs.get(path, range(1)))
+        return len(self.runs.get(path, (0,)))
 
     def together(self, base: str, one: str, other: str) -> bool:
         """Are these two numbers those of copies that are shown as one?"""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from framework.draw.diagram import Group, Link, Panel, Unit, UnitKind
 from framework.draw.fold import Folding
@@ -64,8 +64,7 @@ class PanelBuilder:
         """A box for one operator, or for a closed block."""
         around = [s for s in scopes_around(self.graph, path) if s in self.folding.open]
         found = self.named(path, nodes)
-        found.id = path
-        found.path = path
+        found.id = found.path = path
         found.group = around[-1] if around else None
         found.place = found.place if found.place else nodes[0].place
         found.type = nodes[-1].type
@@ -172,10 +171,10 @@ class PanelBuilder:
         if not self.folding.inside(source):
             return False
         left, right = source.split("."), target.split(".")
-        for end, (one, other) in enumerate(zip(left, right, strict=False)):
-            if one != other:
-                return self.folding.repeats.together(".".join(left[:end]), one, other)
-        return False
+        end = parting(left, right)
+        if end == min(len(left), len(right)):
+            return False
+        return self.folding.repeats.together(".".join(left[:end]), left[end], right[end])
 
     def end(self, panel: Panel, source: Value, type_: TensorType) -> str:
         """The unit that a value comes from; a port where it comes from outside the panel."""
@@ -198,9 +197,8 @@ class PanelBuilder:
 
     def port_title(self, name: str) -> str:
         """What comes from outside: its block or its name; the user's title for what is stored."""
-        parts, own = name.split("."), self.folding.root.split(".")
-        pairs = enumerate(zip(parts, own, strict=False))
-        common = next((at for at, (part, other) in pairs if part != other), 0)
+        parts = name.split(".")
+        common = parting(parts, self.folding.root.split("."))
         for end in (common + 1, common + 2):  # a block, or one of its copies
             if ".".join(parts[:end]) in self.graph.scopes:
                 return self.scope_title(self.folding.repeats.canonical(".".join(parts[:end])))
@@ -235,6 +233,12 @@ def numbered(graph: Graph) -> dict[str, int]:
 def is_terse(node: Node) -> bool:
     """Is the node's id a letter or two, which only the file's own references need?"""
     return len(node.name.rpartition(".")[2].rstrip("0123456789")) == 1
+
+
+def parting(one: Sequence[str], other: Sequence[str]) -> int:
+    """How many parts two paths have in common at the start."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 def classify(panel: Panel) -> None:

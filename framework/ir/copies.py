@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Hashable, Mapping
+from itertools import groupby
 
 from framework.ir.find import scopes_around
 from framework.ir.graph import Graph
@@ -14,55 +15,36 @@ def equal_copies(graph: Graph, facts: Mapping[str, Hashable]) -> dict[str, int]:
 
     Copies are equal if the nodes in them have the same names (from there on) and ``facts``.
     """
-    counts = Counter(path.rpartition(".")[0] for path in copies_of(graph, facts))
-    runs = {path.rpartition(".")[0]: run for path, run in equal_runs(graph, facts).items()}
-    return {base: len(run) for base, run in runs.items() if len(run) == counts[base]}
-
-
-def equal_runs(graph: Graph, facts: Mapping[str, Hashable]) -> dict[str, range]:
-    """The copies that stand beside one and are equal to it and each other, by the path of each.
-
-    One that is equal to none beside it is left out.
-    """
-    contents = copies_of(graph, facts)
-    numbers: dict[str, list[int]] = defaultdict(list)
-    for path in contents:
-        base, _, number = path.rpartition(".")
-        numbers[base].append(int(number))
     return {
-        f"{base}.{copy}": run
-        for base, copies in numbers.items()
-        for run in runs([(copy, contents[f"{base}.{copy}"]) for copy in sorted(copies)])
-        for copy in run
-        if len(run) > 1
+        base: len(copies)
+        for base, copies in copies_of(graph, facts).items()
+        if len(copies) > 1 and len(set(map(tuple, copies.values()))) == 1
     }
 
 
-def runs(copies: Iterable[tuple[int, object]]) -> Iterator[range]:
-    """Ranges of numbers that follow one another with equal contents.
-
-    >>> list(runs([(0, "a"), (1, "a"), (2, "b"), (4, "b")]))
-    [range(0, 2), range(2, 3), range(4, 5)]
+def equal_runs(graph: Graph, facts: Mapping[str, Hashable]) -> dict[str, tuple[int, ...]]:
+    """The numbers of the copies that stand beside one and are equal to it and each other, by the
+    path of each; one that is equal to none beside it is left out.
     """
-    run, before = range(0), None
-    for number, content in copies:
-        if number == run.stop and content == before:
-            run = range(run.start, number + 1)
-            continue
-        if run:
-            yield run
-        run, before = range(number, number + 1), content
-    if run:
-        yield run
+    found: dict[str, tuple[int, ...]] = {}
+    for base, copies in copies_of(graph, facts).items():
+        for _, group in groupby(sorted(copies), copies.__getitem__):
+            run = tuple(group)
+            found |= {f"{base}.{copy}": run for copy in run if len(run) > 1}
+    return found
 
 
-def copies_of(graph: Graph, facts: Mapping[str, Hashable]) -> dict[str, list[tuple[str, Hashable]]]:
-    """What the copies of repeats hold, by path and in order."""
-    contents: dict[str, list[tuple[str, Hashable]]] = defaultdict(list)
+def copies_of(
+    graph: Graph, facts: Mapping[str, Hashable]
+) -> dict[str, dict[int, list[tuple[str, Hashable]]]]:
+    """What the copies of repeats hold, by path without the copy's number, and by that."""
+    contents: dict[str, dict[int, list[tuple[str, Hashable]]]] = defaultdict(dict)
     for name, fact in facts.items():
         for path in scopes_around(graph, name):
             if graph.scopes[path].copies > 1:
-                contents[path].append((name.removeprefix(path), fact))
+                base, _, number = path.rpartition(".")
+                held = contents[base].setdefault(int(number), [])
+                held.append((name.removeprefix(path), fact))
     return contents
 
 

@@ -28,7 +28,7 @@ from framework.numerics.panels import (
     height,
     panel_calls,
 )
-from framework.numerics.tiles import ALIAS, LINE, Finish, cut, length
+from framework.numerics.tiles import Finish, cut, length, stage_shape
 
 Array = NDArray[Any]
 
@@ -63,15 +63,6 @@ class WindowRows(ByRows):
         columns = self.shape.y[3]
         return cut(rows, max(TILE_BYTES // (self.depth * columns * 4), -(-FEWEST // columns)))
 
-    def staged(self, rows: int) -> int:
-        """Elements from a channel to the next where the rows of the image are copied before they
-        are turned, since its planes alias; 0 where they need not be.
-        """
-        _, channels, high, wide = self.shape.x
-        if channels < LINE // 4 or high * wide * 4 % ALIAS:
-            return 0
-        return -(-min(high, self.shape.tile(rows)[0]) * wide // 16) * 16 + LINE // 4
-
     @property
     def sums(self) -> list[slice]:
         """The parts of a window whose products are added up: one, if BLAS takes all in a piece."""
@@ -81,11 +72,11 @@ class WindowRows(ByRows):
         """Shapes of the rows of the image, turned and before, of windows, of the result, and of
         a further product of windows.
         """
-        shape = self.shape
+        shape, (_, *image) = self.shape, self.shape.x
         tile = max(map(length, self.tiles(rows)))
         return (
             (*shape.tile(rows), shape.inner),
-            (shape.inner, self.staged(rows)),
+            stage_shape(image, min(image[1], shape.tile(rows)[0]), image[2]),
             (tile, shape.y[3], *shape.windows.kernel, shape.inner),
             (rows, shape.y[3], filters),
             (tile * shape.y[3] * (len(self.sums) > 1), filters),
